@@ -1,0 +1,312 @@
+import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../contracts/kubernetes.ts';
+import { Credentials, type CredentialSource } from './credentials.ts';
+import { linkSignals, withDeadline, type CallOptions } from './deadline.ts';
+import { Discovery } from './discovery.ts';
+import { KubernetesError } from './errors.ts';
+import {
+  readList,
+  readPage,
+  selectorQuery,
+  type ListQuery,
+  type ObjectList,
+  type ObjectPage,
+} from './list.ts';
+import { stringifyLossless } from './lossless-json.ts';
+import { parseAnswer, toObject, type ObjectType } from './objects.ts';
+import {
+  checkRawPath,
+  collectionPath,
+  describe,
+  objectPath,
+  requireNamespace,
+  type ApiResource,
+} from './resource-path.ts';
+import { Transport, type HttpRequest } from './transport.ts';
+import { watch, type WatchEvent, type WatchOptions } from './watch.ts';
+
+/** For writes: who writes, and whether only to try. */
+export interface WriteOptions extends CallOptions {
+  /** Name under which the API server records the written fields. */
+  fieldManager: string;
+  /** The server does everything except storing. */
+  dryRun?: boolean;
+}
+
+/** For server-side apply. */
+export interface ApplyOptions extends WriteOptions {
+  /** Take fields over from other managers; otherwise such a field gives 409. */
+  force: boolean;
+}
+
+/** For deletes. */
+export interface DeleteOptions extends CallOptions {
+  /** Delete exactly this object (and version): anything else gives 409. */
+  preconditions: { uid: string; resourceVersion?: string };
+  propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
+}
+
+/** For requests outside the objects' API. */
+export interface RawOptions extends CallOptions {
+  query?: URLSearchParams;
+  body?: { contentType: string; text: string };
+}
+
+/**
+ * One cluster's API server. Objects are raw JSON: nothing unknown is dropped, large integers keep
+ * their digits.
+ *
+ * Every method throws {@link KubernetesError} (its `retryable` says whether a later attempt can help),
+ * or the reason of the caller's own signal. Nothing is retried here, apart from one renewal of
+ * credentials after 401 and one repeat of a GET whose kept-alive connection was closed under it.
+ */
+export interface KubernetesGateway {
+  /** The API server's URL, for reports. */
+  readonly server: string;
+  get(ref: ObjectRef, options?: CallOptions): Promise<KubernetesObject>;
+  /** The complete list; `timeoutSeconds` counts for each page. Starts again when it expires on the way. */
+  list(query: ListQuery & CallOptions): Promise<ObjectList>;
+  /** Page by page, for bulk readers. @throws {@link KubernetesError} with status 410 when the list expires on the way. */
+  listPages(query: ListQuery & CallOptions): AsyncIterable<ObjectPage>;
+  /** JSON Patch; begin it with a replace of `/metadata/resourceVersion`, so that a stale one gives 409. */
+  jsonPatch(
+    ref: ObjectRef,
+    operations: JsonPatchOperation[],
+    options: WriteOptions,
+  ): Promise<KubernetesObject>;
+  /** Server-side apply of everything that the manager means to own. */
+  apply(object: KubernetesObject, options: ApplyOptions): Promise<KubernetesObject>;
+  create(object: KubernetesObject, options: WriteOptions): Promise<KubernetesObject>;
+  /** Writes the whole object; with `metadata.resourceVersion` a stale one gives 409. */
+  replace(object: KubernetesObject, options: WriteOptions): Promise<KubernetesObject>;
+  /** Returns when the deletion is accepted; finalizers may still hold the object. */
+  delete(ref: ObjectRef, options: DeleteOptions): Promise<void>;
+  /** See {@link watch}: `SYNC` first, then changes, without end until the signal aborts or the loop is left. */
+  watch(query: ListQuery, options: WatchOptions): AsyncIterable<WatchEvent>;
+  /** Any other path, e.g. `/version` or a pod's log. */
+  raw(
+    method: HttpRequest['method'],
+    path: string,
+    options?: RawOptions,
+  ): Promise<{ status: number; text: string }>;
+  /** Ends everything that still runs and closes all connections. */
+  close(): Promise<void>;
+}
+
+/** @throws {@link KubernetesError} `InvalidInput` when there is no usable kubeconfig. */
+export function createKubernetesGateway(source: CredentialSource = {}): KubernetesGateway {
+  return new Gateway(new Credentials(source));
+}
+
+class Gateway implements KubernetesGateway {
+  readonly server: string;
+  readonly #transport: Transport;
+  readonly #discovery: Discovery;
+  readonly #lifetime = new AbortController();
+
+  constructor(credentials: Credentials) {
+    this.server = credentials.server;
+    this.#transport = new Transport(credentials);
+    this.#discovery = new Discovery(this.#transport);
+  }
+
+  async get(ref: ObjectRef, options: CallOptions = {}): Promise<KubernetesObject> {
+    return await this.#onObject('GET', ref, options, {});
+  }
+
+  async list(query: ListQuery & CallOptions): Promise<ObjectList> {
+    return await readList((continueToken) => this.#page(query, query, continueToken));
+  }
+
+  async *listPages(query: ListQuery & CallOptions): AsyncGenerator<ObjectPage, void, undefined> {
+    let continueToken: string | undefined;
+    do {
+      const page = await this.#page(query, query, continueToken);
+      yield page;
+      continueToken = page.continueToken;
+    } while (continueToken !== undefined);
+  }
+
+  async jsonPatch(
+    ref: ObjectRef,
+    operations: JsonPatchOperation[],
+    options: WriteOptions,
+  ): Promise<KubernetesObject> {
+    const body = { contentType: 'application/json-patch+json', text: stringifyLossless(operations) };
+    return await this.#onObject('PATCH', ref, options, { query: writeQuery(options), body });
+  }
+
+  async apply(object: KubernetesObject, options: ApplyOptions): Promise<KubernetesObject> {
+    const query = writeQuery(options);
+    query.set('force', String(options.force));
+    const body = { contentType: 'application/apply-patch+yaml', text: stringifyLossless(object) };
+    return await this.#onObject('PATCH', refOf(object), options, { query, body });
+  }
+
+  async create(object: KubernetesObject, options: WriteOptions): Promise<KubernetesObject> {
+    const { namespace } = refOf(object);
+    return await this.#call(`POST ${object.kind}`, options, async (signal) => {
+      const resource = await this.#discovery.find(object, signal);
+      requireNamespace(`POST ${resource.plural}`, resource, namespace);
+      const path = collectionPath(`POST ${resource.plural}`, resource, namespace);
+      const operation = describe('POST', resource, namespace);
+      const request = {
+        method: 'POST',
+        path,
+        query: writeQuery(options),
+        body: jsonBody(object),
+        operation,
+        signal,
+      } as const;
+      return await this.#object(request, resource);
+    });
+  }
+
+  async replace(object: KubernetesObject, options: WriteOptions): Promise<KubernetesObject> {
+    return await this.#onObject('PUT', refOf(object), options, {
+      query: writeQuery(options),
+      body: jsonBody(object),
+    });
+  }
+
+  async delete(ref: ObjectRef, options: DeleteOptions): Promise<void> {
+    const { preconditions, propagationPolicy } = options;
+    const body = jsonBody({
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      preconditions,
+      ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    });
+    await this.#call('DELETE', options, async (signal) => {
+      await this.#transport.text((await this.#objectRequest('DELETE', ref, { body }, signal)).request);
+    });
+  }
+
+  async *watch(query: ListQuery, options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+    const either = new AbortController();
+    const unlink = linkSignals([options.signal, this.#lifetime.signal], either);
+    try {
+      yield* watch(
+        {
+          list: (signal) => this.list({ ...query, signal }),
+          open: (version, signal) => this.#openWatch(query, version, signal),
+          operation: `WATCH ${query.kind}`,
+          type: query,
+        },
+        { ...options, signal: either.signal },
+      );
+    } finally {
+      unlink();
+    }
+  }
+
+  async raw(
+    method: HttpRequest['method'],
+    path: string,
+    { query, body, ...options }: RawOptions = {},
+  ): Promise<{ status: number; text: string }> {
+    checkRawPath(`${method} raw path`, path);
+    const operation = `${method} ${path}`;
+    return await this.#call(operation, options, (signal) =>
+      this.#transport.text({
+        method,
+        path,
+        operation,
+        signal,
+        ...(query && { query }),
+        ...(body && { body }),
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#lifetime.abort(
+      new KubernetesError({ operation: 'use gateway', reason: 'GatewayClosed', retryable: false }),
+    );
+    await this.#transport.close();
+  }
+
+  #call<T>(operation: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(operation, options, this.#lifetime.signal, work);
+  }
+
+  async #onObject(
+    method: 'GET' | 'PUT' | 'PATCH',
+    ref: ObjectRef,
+    options: CallOptions,
+    content: RequestContent,
+  ): Promise<KubernetesObject> {
+    return await this.#call(`${method} ${ref.kind}`, options, async (signal) => {
+      const { request, resource } = await this.#objectRequest(method, ref, content, signal);
+      return await this.#object(request, resource);
+    });
+  }
+
+  /** Validates the name before anything of it enters a path or a message. */
+  async #objectRequest(
+    method: HttpRequest['method'],
+    ref: ObjectRef,
+    content: RequestContent,
+    signal: AbortSignal,
+  ): Promise<{ request: HttpRequest; resource: ApiResource }> {
+    const resource = await this.#discovery.find(ref, signal);
+    const path = objectPath(`${method} ${resource.plural}`, resource, ref);
+    const operation = describe(method, resource, ref.namespace, ref.name);
+    return { request: { ...content, method, path, operation, signal }, resource };
+  }
+
+  async #object(request: HttpRequest, type: ObjectType): Promise<KubernetesObject> {
+    const { text } = await this.#transport.text(request);
+    return toObject(request.operation, parseAnswer(request.operation, text), type);
+  }
+
+  #page(query: ListQuery, options: CallOptions, continueToken: string | undefined): Promise<ObjectPage> {
+    return this.#call(`LIST ${query.kind}`, options, async (signal) => {
+      const { resource, operation } = await this.#collection('LIST', query, signal);
+      return await readPage(this.#transport, resource, query, { operation, continueToken, signal });
+    });
+  }
+
+  async #openWatch(
+    query: ListQuery,
+    resourceVersion: string,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Buffer>> {
+    const { operation, path } = await this.#collection('WATCH', query, signal);
+    const parameters = selectorQuery(query);
+    parameters.set('watch', 'true');
+    parameters.set('allowWatchBookmarks', 'true');
+    parameters.set('resourceVersion', resourceVersion);
+    const { body } = await this.#transport.open({
+      method: 'GET',
+      path,
+      query: parameters,
+      operation,
+      signal,
+    });
+    return body as AsyncIterable<Buffer>;
+  }
+
+  async #collection(
+    verb: string,
+    query: ListQuery,
+    signal: AbortSignal,
+  ): Promise<{ resource: ApiResource; operation: string; path: string }> {
+    const resource = await this.#discovery.find(query, signal);
+    const path = collectionPath(`${verb} ${resource.plural}`, resource, query.namespace);
+    return { resource, path, operation: describe(verb, resource, query.namespace ?? '') };
+  }
+}
+
+type RequestContent = Pick<HttpRequest, 'query' | 'body'>;
+
+function refOf({ apiVersion, kind, metadata }: KubernetesObject): ObjectRef {
+  return { apiVersion, kind, name: metadata.name, namespace: metadata.namespace ?? '' };
+}
+
+function writeQuery({ fieldManager, dryRun = false }: WriteOptions): URLSearchParams {
+  return new URLSearchParams({ fieldManager, ...(dryRun ? { dryRun: 'All' } : {}) });
+}
+
+function jsonBody(value: unknown): { contentType: string; text: string } {
+  return { contentType: 'application/json', text: stringifyLossless(value) };
+}

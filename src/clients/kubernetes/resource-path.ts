@@ -1,0 +1,98 @@
+import type { KubernetesError } from './errors.ts';
+import { invalidInput } from './errors.ts';
+
+/** One kind as the API server serves it. */
+export interface ApiResource {
+  apiVersion: string;
+  kind: string;
+  /** The plural name in paths, e.g. `deployments`. */
+  plural: string;
+  namespaced: boolean;
+}
+
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** Dots between parts; colons because RBAC objects have them (`system:node`). */
+const OBJECT_NAME = /^[a-z0-9]([-a-z0-9:]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9:]*[a-z0-9])?)*$/;
+const API_VERSION =
+  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?v[0-9]+((alpha|beta)[0-9]+)?$/;
+const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/;
+
+/** `/api/v1` or `/apis/<group>/<version>`. @throws {@link KubernetesError} `InvalidInput` */
+export function apiRoot(operation: string, apiVersion: string): string {
+  check(operation, 'apiVersion', apiVersion, API_VERSION, 'e.g. "v1" or "apps/v1"');
+  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+}
+
+/** @throws {@link KubernetesError} `InvalidInput` */
+export function checkKind(operation: string, kind: string): void {
+  check(operation, 'kind', kind, KIND, 'e.g. "Deployment"');
+}
+
+/** The path of all objects of a kind, in one namespace or (without one) in all. @throws {@link KubernetesError} `InvalidInput` */
+export function collectionPath(
+  operation: string,
+  resource: ApiResource,
+  namespace: string | undefined,
+): string {
+  const root = apiRoot(operation, resource.apiVersion);
+  if (namespace === undefined || namespace === '') return `${root}/${resource.plural}`;
+  if (!resource.namespaced) {
+    throw invalidInput(operation, `${resource.kind} has no namespace: leave it empty`);
+  }
+  checkNamespace(operation, namespace);
+  return `${root}/namespaces/${namespace}/${resource.plural}`;
+}
+
+/** The path of one object. @throws {@link KubernetesError} `InvalidInput` before anything hostile becomes a path. */
+export function objectPath(
+  operation: string,
+  resource: ApiResource,
+  { namespace, name }: { namespace: string; name: string },
+): string {
+  requireNamespace(operation, resource, namespace);
+  checkName(operation, name);
+  return `${collectionPath(operation, resource, namespace)}/${encodeURIComponent(name)}`;
+}
+
+/** @throws {@link KubernetesError} `InvalidInput` when a namespaced kind has no namespace: writes never mean "all". */
+export function requireNamespace(operation: string, resource: ApiResource, namespace: string): void {
+  if (resource.namespaced && namespace === '') {
+    throw invalidInput(operation, `${resource.kind} needs a namespace`);
+  }
+}
+
+/** @throws {@link KubernetesError} `InvalidInput` */
+export function checkNamespace(operation: string, namespace: string): void {
+  check(operation, 'namespace', namespace, LABEL, 'lower-case letters, digits and hyphens');
+}
+
+/** @throws {@link KubernetesError} `InvalidInput` */
+export function checkName(operation: string, name: string): void {
+  check(operation, 'name', name, OBJECT_NAME, 'lower-case letters, digits, hyphens and dots');
+}
+
+/** The operation of a message: `PATCH deployments.apps alecs/web`. */
+export function describe(verb: string, resource: ApiResource, namespace: string, name?: string): string {
+  const group = resource.apiVersion.includes('/') ? `.${resource.apiVersion.split('/')[0] ?? ''}` : '';
+  const where = [namespace, name ?? ''].filter((part) => part !== '').join('/');
+  return `${verb} ${resource.plural}${group}${where === '' ? '' : ` ${where}`}`;
+}
+
+/** A path that a caller wrote by hand. @throws {@link KubernetesError} `InvalidInput` when it could leave its place. */
+export function checkRawPath(operation: string, path: string): void {
+  if (/^(\/[A-Za-z0-9_.:-]+)+\/?$/.test(path) && !/\/\.{1,2}(\/|$)/.test(path)) return;
+  throw invalidInput(
+    operation,
+    'the path must be absolute, of plain segments; the query goes into its own option',
+  );
+}
+
+function check(operation: string, what: string, value: unknown, pattern: RegExp, rule: string): void {
+  if (typeof value === 'string' && value.length <= 253 && pattern.test(value)) return;
+  throw refused(operation, what, value, rule);
+}
+
+function refused(operation: string, what: string, value: unknown, rule: string): KubernetesError {
+  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeof value;
+  return invalidInput(operation, `${shown} is not a valid ${what} (${rule})`);
+}
