@@ -1,0 +1,43 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { linkName } from './node-namespace.ts';
+import { stacksDirectory } from './paths.ts';
+import { untilCgroupsRemoved } from './real-node.ts';
+import { endRecordedProcesses, readRecord, runningSupervisor } from './record.ts';
+import { waitFor } from './wait.ts';
+
+/** Cleans up after every stack in the folder whose supervisor is gone. Returns the names of those that left something. */
+export async function cleanUpDeadStacks(directory = stacksDirectory): Promise<string[]> {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  const cleaned: string[] = [];
+  for (const name of names) {
+    const folder = join(directory, name);
+    if (readRecord(folder) === undefined || runningSupervisor(folder) !== undefined) continue;
+    await cleanUp(folder);
+    cleaned.push(name);
+  }
+  return cleaned;
+}
+
+/** Ends what is left of a stack and removes its traces on the host; its logs stay until its next start. */
+export async function cleanUp(folder: string): Promise<void> {
+  const index = readRecord(folder)?.nodeIndex;
+  await endRecordedProcesses(folder);
+  if (index !== undefined) await removeNodeTraces(index);
+  for (const name of bulkyData) rmSync(join(folder, name), { recursive: true, force: true });
+  rmSync(join(folder, 'processes.json'), { force: true });
+  rmSync(join(folder, 'stack.json'), { force: true });
+}
+
+// Everything with secrets or of size: keys, images, data. The logs stay for who wants to know what happened.
+const bulkyData = ['cluster', 'node', 'etcd', 'objects', 'object-versions', 'registry', 'temporal.db', 'kubeconfig'];
+
+/** The link goes with the namespaces. When it stays, its number belongs to another, living stack by now. */
+async function removeNodeTraces(index: number): Promise<void> {
+  const link = join('/sys/class/net', linkName(index));
+  const gone = await waitFor(() => Promise.resolve(existsSync(link) ? undefined : true), {
+    what: `the link ${linkName(index)} to go`,
+    timeoutMilliseconds: 5_000,
+  }).catch(() => false);
+  if (gone) await untilCgroupsRemoved(index);
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { answers, startServer, untilReady, type Server, type ServerHost } from './server.ts';
+
+export interface TemporalOptions {
+  host: ServerHost;
+  program: string;
+  ports: { temporal: number; ui: number; http: number; metrics: number };
+  /** Keeps the histories in a file of the stack's folder instead of in memory; several times slower. */
+  database: boolean;
+}
+
+export const temporalNamespace = 'default';
+
+/** Starts Temporal's development server with its UI; search attributes are the worker's business. */
+export async function startTemporal(options: TemporalOptions, onServer: (server: Server) => void): Promise<void> {
+  const { host, program, ports, database } = options;
+  const server = startServer(host, {
+    name: 'temporal',
+    command: program,
+    arguments: [
+      ...['server', 'start-dev', '--log-level', 'warn', '--namespace', temporalNamespace],
+      ...['--ip', '127.0.0.1', '--port', String(ports.temporal)],
+      ...['--ui-ip', '127.0.0.1', '--ui-port', String(ports.ui)],
+      ...['--http-port', String(ports.http), '--metrics-port', String(ports.metrics)],
+      ...(database ? ['--db-filename', join(host.directory, 'temporal.db')] : []),
+    ],
+  });
+  onServer(server);
+  // The UI answers this only when the server behind it does.
+  await untilReady(server, () => answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`));
+}
