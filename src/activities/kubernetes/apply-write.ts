@@ -1,0 +1,66 @@
+import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import { KubernetesError } from '../../clients/kubernetes/errors.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { JsonPatchOperation, KubernetesObject } from '../../contracts/kubernetes.ts';
+import { changeAnnotation, fieldManager } from '../../contracts/names.ts';
+import type { Write, Written } from '../../contracts/plan.ts';
+import { equalJson, valueAt } from '../../domain/plan/paths.ts';
+import { failure } from '../failures.ts';
+import { pinOperation } from './plan-rolling-update.ts';
+
+/**
+ * Sends one pinned write. Idempotent: a second attempt meets 409 (its pin is stale), reads once, and finds the
+ * marker and values of the first. A late attempt of a run that went on elsewhere meets the same 409 and writes nothing.
+ * @throws Moved when someone else wrote the object since it was pinned.
+ */
+export async function applyWrite(
+  gateway: KubernetesGateway,
+  write: Write,
+  marker: string,
+  signal: AbortSignal,
+): Promise<Written> {
+  const operations = [
+    pinOperation(write.pin.resourceVersion),
+    ...write.operations,
+    ...markOperations(write, marker),
+  ];
+  try {
+    signal.throwIfAborted();
+    return asWritten(write, await gateway.jsonPatch(write.pin, operations, { fieldManager, signal }));
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || error.status !== 409) throw error;
+    return asWritten(write, await recogniseOwn(gateway, write, marker, signal));
+  }
+}
+
+async function recogniseOwn(
+  gateway: KubernetesGateway,
+  write: Write,
+  marker: string,
+  signal: AbortSignal,
+): Promise<KubernetesObject> {
+  const live = await gateway.get(write.pin, { signal });
+  const ours =
+    live.metadata.uid === write.pin.uid &&
+    live.metadata.annotations?.[changeAnnotation] === marker &&
+    write.expected.every(({ path, value }) => equalJson(valueAt(live as unknown as Json, path), value));
+  if (ours) return live;
+  throw failure(
+    'Moved',
+    `${live.kind} ${live.metadata.namespace ?? ''}/${live.metadata.name} was written by someone else since it was read`,
+  );
+}
+
+function markOperations(write: Write, marker: string): JsonPatchOperation[] {
+  const parent: JsonPatchOperation[] = write.hasAnnotations
+    ? []
+    : [{ op: 'add', path: '/metadata/annotations', value: {} }];
+  return [
+    ...parent,
+    { op: 'add', path: `/metadata/annotations/${changeAnnotation.replaceAll('/', '~1')}`, value: marker },
+  ];
+}
+
+function asWritten({ pin }: Write, { metadata }: KubernetesObject): Written {
+  return { ...pin, resourceVersion: metadata.resourceVersion ?? '', generation: metadata.generation ?? 0 };
+}

@@ -1,0 +1,37 @@
+import type { ApplicationFailure } from '@temporalio/activity';
+import { KubernetesError } from '../../clients/kubernetes/errors.ts';
+import type { FailureType } from '../../contracts/failures.ts';
+import { failure, isOurs } from '../failures.ts';
+
+/**
+ * Runs calls to a cluster and turns their errors into failures of the catalogue: the one place that judges
+ * which errors of the API server are worth repeating. Messages of KubernetesError are safe by construction.
+ */
+export async function translate<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isOurs(error) ? error : asFailure(error);
+  }
+}
+
+function asFailure(error: unknown): ApplicationFailure | Error {
+  if (!(error instanceof KubernetesError))
+    return error instanceof Error ? error : new Error('something that is not an error was thrown');
+  return failure(typeOf(error), error.message, error.retryAfterSeconds);
+}
+
+function typeOf(error: KubernetesError): FailureType {
+  if (error.status === undefined) return error.retryable ? 'Unavailable' : ownRefusal(error);
+  if (error.status === 401) return 'Unauthenticated';
+  if (error.status === 403) return 'Forbidden';
+  if (error.status === 404) return 'NotFound';
+  if (error.status === 429) return 'RateLimited';
+  return error.retryable ? 'Unavailable' : 'Refused';
+}
+
+function ownRefusal(error: KubernetesError): FailureType {
+  return error.reason === 'NoCredentials' || error.reason === 'CertificateNotTrusted'
+    ? 'Unauthenticated'
+    : 'InvalidRequest';
+}

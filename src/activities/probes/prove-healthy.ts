@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import type { Written } from '../../contracts/plan.ts';
+import type { Proof } from '../../contracts/run.ts';
+import type { Target } from '../../contracts/target.ts';
+import { desiredReplicas, selectorText, type Deployment } from '../../domain/deployment.ts';
+import { judgeAnswer, type ProbeVerdict } from '../../domain/health.ts';
+import { newPods, type Pod } from '../../domain/rollout-health.ts';
+import { askPod } from './ask-pod.ts';
+
+const name = 'every new pod answers its health endpoint';
+
+/** A verdict that is not a pass is asked for again: one lost packet must not undo a release. */
+const triesPerPod = 3;
+const pauseBetweenTriesMilliseconds = 1000;
+
+/**
+ * Asks the health endpoint of every pod of the newest ReplicaSet, again and again over the bake time.
+ * Reads only, so it may run any number of times; a second attempt bakes from the start.
+ */
+export async function proveHealthy(
+  gateway: KubernetesGateway,
+  target: Target,
+  written: Written,
+  bakeSeconds: number,
+  signal: AbortSignal,
+): Promise<Proof> {
+  const { intervalSeconds } = target.profile.proof;
+  const startedAt = Date.now();
+  const restarts = new Map<string, number>();
+  let rounds = 0;
+  for (;;) {
+    const verdict = await proveOnce(gateway, target, written, restarts, signal);
+    rounds += 1;
+    const baked = (Date.now() - startedAt) / 1000;
+    if (verdict.verdict !== 'pass') return { name, verdict: verdict.verdict, evidence: [verdict.sentence] };
+    if (baked >= bakeSeconds) {
+      return {
+        name,
+        verdict: 'pass',
+        evidence: [
+          `${verdict.sentence} (${rounds} round${rounds === 1 ? '' : 's'} in ${Math.round(baked)} s)`,
+        ],
+      };
+    }
+    await delay(Math.min(intervalSeconds, bakeSeconds - baked) * 1000, undefined, { signal });
+  }
+}
+
+async function proveOnce(
+  gateway: KubernetesGateway,
+  target: Target,
+  written: Written,
+  restarts: Map<string, number>,
+  signal: AbortSignal,
+): Promise<ProbeVerdict> {
+  const { pods, wanted } = await readPods(gateway, written, signal);
+  if (wanted === 0 || pods.length === 0) return { verdict: 'unknown', sentence: 'there is no pod to ask' };
+  if (pods.length < wanted)
+    return { verdict: 'fail', sentence: `${pods.length} of ${wanted} new pods exist` };
+  const restarted = pods.find(
+    (pod) => countRestarts(pod) > (restarts.get(pod.metadata.name) ?? countRestarts(pod)),
+  );
+  if (restarted !== undefined)
+    return { verdict: 'fail', sentence: `pod ${restarted.metadata.name} restarted while it was watched` };
+  for (const pod of pods) restarts.set(pod.metadata.name, countRestarts(pod));
+  const verdicts = await Promise.all(pods.map((pod) => provePod(gateway, target, pod, signal)));
+  const bad =
+    verdicts.find((verdict) => verdict.verdict === 'fail') ??
+    verdicts.find((verdict) => verdict.verdict === 'unknown');
+  return (
+    bad ?? { verdict: 'pass', sentence: `${pods.length} of ${wanted} pods: ${verdicts[0]?.sentence ?? ''}` }
+  );
+}
+
+async function provePod(
+  gateway: KubernetesGateway,
+  target: Target,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<ProbeVerdict> {
+  for (let attempt = 1; ; attempt++) {
+    const verdict = judgeAnswer(await askPod(gateway, target.profile, pod, signal), target.profile.health);
+    if (verdict.verdict === 'pass' || attempt >= triesPerPod)
+      return {
+        ...verdict,
+        sentence:
+          verdict.verdict === 'pass' ? verdict.sentence : `pod ${pod.metadata.name}: ${verdict.sentence}`,
+      };
+    await delay(pauseBetweenTriesMilliseconds, undefined, { signal });
+  }
+}
+
+async function readPods(
+  gateway: KubernetesGateway,
+  written: Written,
+  signal: AbortSignal,
+): Promise<{ pods: Pod[]; wanted: number }> {
+  const deployment = (await gateway.get(written, { signal })) as Deployment;
+  const query = {
+    namespace: written.namespace,
+    labelSelector: selectorText(deployment.spec.selector),
+    signal,
+  };
+  const [replicaSets, pods] = await Promise.all([
+    gateway.list({ apiVersion: 'apps/v1', kind: 'ReplicaSet', ...query }),
+    gateway.list({ apiVersion: 'v1', kind: 'Pod', ...query }),
+  ]);
+  return {
+    pods: newPods({ replicaSets: replicaSets.items, pods: pods.items as Pod[] }, deployment),
+    wanted: desiredReplicas(deployment),
+  };
+}
+
+function countRestarts(pod: Pod): number {
+  return (pod.status?.containerStatuses ?? []).reduce((sum, status) => sum + (status.restartCount ?? 0), 0);
+}

@@ -1,0 +1,26 @@
+import type { Target } from '../../contracts/target.ts';
+import { loadTarget } from './profiles.ts';
+
+/** What the target activities need. */
+export interface TargetDependencies {
+  targetsFolder: string;
+  defaultTarget: string | undefined;
+  /** Whether the search attributes exist in the namespace; found out when the worker starts. */
+  searchAttributes: boolean;
+}
+
+/** Reads target profiles. Reading only, so every activity here may run any number of times. */
+export function createTargetActivities({
+  targetsFolder,
+  defaultTarget,
+  searchAttributes,
+}: TargetDependencies) {
+  return {
+    /** The profile of a target as it is now. @throws NotFound, InvalidProfile, InvalidRequest */
+    async resolveTarget(request: {
+      target?: string;
+    }): Promise<{ target: Target; searchAttributes: boolean }> {
+      return { target: await loadTarget(targetsFolder, request.target, defaultTarget), searchAttributes };
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { Option, type Command } from 'commander';
+import { describeStack, describeStatus } from '../../local/describe.ts';
+import { down, status } from '../../local/down.ts';
+import { phasePrinter } from '../../local/phases.ts';
+import type { NodeKind, StackOptions } from '../../local/stack-types.ts';
+import { upDetached, upInForeground } from '../../local/up.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+interface UpOptions {
+  detach?: boolean;
+  json?: boolean;
+  node?: NodeKind;
+  kubeconfig?: string;
+  registry?: boolean;
+  name?: string;
+}
+
+/** Forces one kind of node; used by `up` and `demo`. */
+export function nodeOption(): Option {
+  return new Option(
+    '--node <kind>',
+    'real: containerd and kubelet (Linux, root); simulated: kwok; without it the real one where it can run',
+  ).choices(['real', 'simulated']);
+}
+
+/** `runbook up`, `runbook down`: the local stack. */
+export function addStackCommands(program: Command): void {
+  program
+    .command('up')
+    .description('start the local stack: Temporal with UI, Kubernetes, S3')
+    .option('--detach', 'leave it running in the background')
+    .option('--json', 'print every endpoint as JSON')
+    .addOption(nodeOption())
+    .option('--kubeconfig <file>', 'use this cluster instead of starting one')
+    .option('--registry', 'start an OCI registry, too')
+    .option('--name <name>', 'name of the stack; several may run at once')
+    .action(async (options: UpOptions) => {
+      process.exitCode = await up(options);
+    });
+  program
+    .command('down')
+    .description('stop the local stack and remove what it put on this machine')
+    .option('--name <name>', 'name of the stack')
+    .option('--json', 'as JSON')
+    .action(async (options: { name?: string; json?: boolean }) => {
+      const result = await down(options.name);
+      if (options.json === true) console.log(JSON.stringify({ result, left: status() }));
+      else console.log(result === 'absent' ? 'no such stack runs' : describeStatus(status()) || 'stopped');
+    });
+}
+
+async function up(options: UpOptions): Promise<number> {
+  const stackOptions: StackOptions = {
+    onPhase: phasePrinter(process.stderr),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.node === undefined ? {} : { node: options.node }),
+    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+    ...(options.registry === true ? { registry: true } : {}),
+  };
+  const print = (endpoints: Parameters<typeof describeStack>[0]): void => {
+    console.log(options.json === true ? JSON.stringify(endpoints, null, 2) : describeStack(endpoints));
+  };
+  if (options.detach === true) {
+    print(await upDetached(stackOptions));
+    return exitCodes.done;
+  }
+  const reason = await upInForeground(stackOptions, print);
+  if (reason === undefined) return exitCodes.done;
+  console.error(reason);
+  return exitCodes.failed;
+}

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { connectClient } from '../clients/temporal/connection.ts';
+import type { StackEndpoints } from '../local/stack-types.ts';
+import { status } from '../local/down.ts';
+
+/**
+ * Points this process at the local stack when one runs and nothing else is configured, and says so.
+ * Anything the user set (TEMPORAL_* or Temporal's own configuration file) wins.
+ */
+export function preferLocalStack(say: (line: string) => void): void {
+  const configured = Object.keys(process.env).some((name) => name.startsWith('TEMPORAL_'));
+  if (configured || existsSync(join(homedir(), '.config', 'temporalio', 'temporal.toml'))) return;
+  const endpoints = runningStack();
+  if (endpoints === undefined) return;
+  Object.assign(process.env, workerEnvironment(endpoints));
+  say(`using the local stack (${endpoints.temporalAddress})`);
+}
+
+/** The environment that a worker of a local stack needs. Values that are set already stay. */
+export function workerEnvironment(endpoints: StackEndpoints): Record<string, string> {
+  const { s3 } = endpoints;
+  const wanted: Record<string, string> = {
+    TEMPORAL_ADDRESS: endpoints.temporalAddress,
+    TEMPORAL_NAMESPACE: endpoints.temporalNamespace,
+    RUNBOOK_KUBECONFIG: endpoints.kubeconfig,
+    RUNBOOK_STORAGE_BUCKET: s3.bucket,
+    RUNBOOK_STORAGE_ENDPOINT: s3.endpoint,
+    RUNBOOK_STORAGE_REGION: s3.region,
+    AWS_ACCESS_KEY_ID: s3.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+  };
+  return Object.fromEntries(
+    Object.entries(wanted).map(([name, value]) => [name, process.env[name] ?? value]),
+  );
+}
+
+/** A client for whatever is configured, else for the local stack. */
+export async function openClient(say: (line: string) => void): Promise<Client> {
+  preferLocalStack(say);
+  return await connectClient();
+}
+
+/** The stack that `runbook up` started, when it is ready. */
+function runningStack(): StackEndpoints | undefined {
+  return status().find((stack) => stack.name === 'default' && stack.state === 'ready')?.endpoints;
+}

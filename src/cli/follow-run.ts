@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApplicationFailure, WorkflowFailedError, type Client } from '@temporalio/client';
+import { controls, type Outcome, type RunDescription, type RunReport } from '../contracts/run.ts';
+import { exampleFor } from '../domain/decisions.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+
+const lookEveryMilliseconds = 300;
+
+/** Shows a run's steps as they happen until it ends; returns the exit status for its outcome. */
+export async function followRun(client: Client, workflowId: string, json: boolean): Promise<number> {
+  const ended = readReport(client, workflowId);
+  let over = false;
+  void ended
+    .finally(() => {
+      over = true;
+    })
+    .catch(() => undefined);
+  const shown = new Map<string, string>();
+  while (!(over as boolean)) {
+    const description = await describe(client, workflowId);
+    if (description !== undefined) showNews(description, shown);
+    await delay(lookEveryMilliseconds);
+  }
+  const report = await ended;
+  if (report === undefined) {
+    console.error('the run ended without a report: it was terminated, or failed outside its procedure');
+    return exitCodes.failed;
+  }
+  const last = await describe(client, workflowId);
+  if (last !== undefined) showNews(last, shown);
+  printReport(report, json);
+  return exitStatus(report);
+}
+
+/** The report of a run that has ended, waiting for its end; undefined when it left none. */
+export async function readReport(client: Client, workflowId: string): Promise<RunReport | undefined> {
+  try {
+    return (await client.workflow.getHandle(workflowId).result()) as RunReport;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    return cause instanceof ApplicationFailure ? (cause.details?.[0] as RunReport | undefined) : undefined;
+  }
+}
+
+/** Where a run is now; undefined while no worker can tell. */
+export async function describe(client: Client, workflowId: string): Promise<RunDescription | undefined> {
+  try {
+    return await client.connection.withDeadline(Date.now() + 5000, () =>
+      client.workflow.getHandle(workflowId).query<RunDescription>(controls.describe),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** Headline, plan and evidence; with `json` the whole report. */
+export function printReport(report: RunReport, json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify(report, null, 2));
+    return;
+  }
+  console.log(`${report.outcome}: ${report.headline[0]}`);
+  console.log(report.headline[1]);
+  console.log(report.headline[2]);
+  console.log(
+    report.evidence.state === 'stored'
+      ? `report: ${report.evidence.location}`
+      : `report: ${report.evidence.note}`,
+  );
+}
+
+/** Prints steps that are new or changed since the last look. */
+export function showNews(description: RunDescription, shown: Map<string, string>): void {
+  description.steps.forEach((step, index) => {
+    const line = `${mark(step.state)} ${step.name}${step.note === undefined ? '' : `: ${step.note}`}`;
+    if (shown.get(String(index)) === line) return;
+    shown.set(String(index), line);
+    console.error(line);
+  });
+  const gate = description.waitingFor;
+  if (gate === undefined || shown.get('gate') === gate.id) return;
+  shown.set('gate', gate.id);
+  for (const line of description.plan?.summary ?? []) console.error(`    ${line}`);
+  console.error(`  ${gate.question}`);
+  console.error(
+    `  decide until ${gate.deadline}: runbook approve '${description.run.workflowId}' --plan ${gate.planHash.slice(0, 12)}`,
+  );
+  console.error(`  or paste into the Temporal UI, update decide: ${exampleFor(gate)}`);
+}
+
+function exitStatus(report: RunReport): number {
+  const unknown = report.proofs.some((proof) => proof.verdict === 'unknown');
+  return unknown && report.outcome === 'succeeded'
+    ? exitCodes.unknown
+    : exitCodeOf(report.outcome satisfies Outcome);
+}
+
+function mark(state: string): string {
+  return { done: '✓', running: '▶', waiting: '⏸', failed: '✗' }[state] ?? ' ';
+}

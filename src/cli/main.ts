@@ -1,0 +1,38 @@
+import { Command, CommanderError } from 'commander';
+import { addDecisionCommands } from './commands/decide.ts';
+import { addDemoCommand } from './commands/demo.ts';
+import { addListCommand } from './commands/list.ts';
+import { addShowCommand } from './commands/show.ts';
+import { addStackCommands } from './commands/stack.ts';
+import { addStartCommand } from './commands/start.ts';
+import { addWorkerCommand } from './commands/worker.ts';
+import { exitCodes, UsageError } from './exit-codes.ts';
+
+const program = new Command('runbook')
+  .description('Durable runbooks for a service on Kubernetes')
+  .showHelpAfterError('(add --help for what this command takes)')
+  .exitOverride();
+
+addStackCommands(program);
+addDemoCommand(program);
+addWorkerCommand(program);
+addListCommand(program);
+addStartCommand(program);
+addShowCommand(program);
+addDecisionCommands(program);
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+// Native clients keep handles open after they are closed; whatever was to be done is done here.
+process.exit();
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`runbook: ${message}`);
+  return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+}

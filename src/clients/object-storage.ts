@@ -1,0 +1,61 @@
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+
+/** How to reach the bucket. Credentials come from the usual AWS variables and files unless given. */
+export interface ObjectStorageOptions {
+  bucket: string;
+  endpoint?: string;
+  region: string;
+  prefix: string;
+}
+
+/** One bucket, as far as this project uses it. Errors are those of the AWS SDK; callers translate them. */
+export interface ObjectStorage {
+  /** Where an object lies, for people: `s3://bucket/key`. */
+  locationOf(key: string): string;
+  put(key: string, body: string, contentType: string, signal?: AbortSignal): Promise<void>;
+  get(key: string): Promise<string>;
+  close(): void;
+}
+
+/** Opens a bucket. Nothing is sent before the first call. */
+export function createObjectStorage({
+  bucket,
+  endpoint,
+  region,
+  prefix,
+}: ObjectStorageOptions): ObjectStorage {
+  const client = new S3Client({
+    region,
+    // Stores other than AWS take the bucket in the path, and some refuse the checksums that the SDK adds by default.
+    ...(endpoint === undefined
+      ? {}
+      : {
+          endpoint,
+          forcePathStyle: true,
+          requestChecksumCalculation: 'WHEN_REQUIRED',
+          responseChecksumValidation: 'WHEN_REQUIRED',
+        }),
+    // Temporal repeats; two layers of retries would only hide how long a call really took.
+    maxAttempts: 1,
+  });
+  const keyOf = (key: string): string => (prefix === '' ? key : `${prefix.replace(/\/+$/, '')}/${key}`);
+  return {
+    locationOf: (key) => `s3://${bucket}/${keyOf(key)}`,
+    async put(key, body, contentType, signal) {
+      const command = new PutObjectCommand({
+        Bucket: bucket,
+        Key: keyOf(key),
+        Body: body,
+        ContentType: contentType,
+      });
+      await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+    },
+    async get(key) {
+      const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
+      return (await answer.Body?.transformToString()) ?? '';
+    },
+    close() {
+      client.destroy();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Every failure type that this project puts into Temporal, once.
+ * `retryable` is the judgement for activities; `advice` tells the reader of the Temporal UI what to do.
+ */
+export const failures = {
+  InvalidRequest: { retryable: false, advice: 'Correct the input as the message says and start again.' },
+  InvalidProfile: {
+    retryable: false,
+    advice: 'Correct the target profile; the message lists every fault with its path.',
+  },
+  NotFound: { retryable: false, advice: 'Check the name in the request and in the target profile.' },
+  Unauthenticated: { retryable: false, advice: "Renew the worker's credentials for the cluster." },
+  Forbidden: { retryable: false, advice: 'Give the worker the permission that the message names.' },
+  Refused: {
+    retryable: false,
+    advice: 'The server refused the content of the request; read the reason in the message.',
+  },
+  Moved: {
+    retryable: false,
+    advice: 'Someone else wrote the object meanwhile; the run plans again by itself.',
+  },
+  RateLimited: {
+    retryable: true,
+    advice: 'Nothing to do: the call is repeated after the time that the server asked for.',
+  },
+  Unavailable: { retryable: true, advice: 'Check that the server answers; the call is repeated meanwhile.' },
+  StorageUnavailable: {
+    retryable: true,
+    advice: 'Check the object storage; the report is stored when it answers.',
+  },
+  GuardStopped: {
+    retryable: false,
+    advice: 'Remove what the guard names, then start again. Nothing was changed.',
+  },
+  RolloutFailed: { retryable: false, advice: 'Read the reason; the former state is put back.' },
+  ProofFailed: { retryable: false, advice: 'Read what the probe answered; the former state is put back.' },
+  Internal: {
+    retryable: false,
+    advice: 'This is a fault of the runbook itself; report it with the workflow id.',
+  },
+} as const satisfies Record<string, { retryable: boolean; advice: string }>;
+
+export type FailureType = keyof typeof failures;

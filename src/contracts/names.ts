@@ -1,0 +1,11 @@
+/** The queue that people type in the Temporal UI. One worker serves workflows and activities on it. */
+export const taskQueue = 'runbooks';
+
+/** Field manager of every write, and prefix of every annotation and label of ours. */
+export const fieldManager = 'runbook';
+
+/** Written with every change: which run and step wrote last. A late attempt of another step recognises itself by it. */
+export const changeAnnotation = 'runbook/change';
+
+/** One deployment name for every worker, recorded in every history. */
+export const deploymentName = 'runbooks';

@@ -1,0 +1,59 @@
+import type { Json } from './json.ts';
+import type { JsonPatchOperation, ObjectRef, Pin } from './kubernetes.ts';
+import type { Target } from './target.ts';
+
+/** One value that a run would change. `path` is keyed by list keys, e.g. `spec/template/spec/containers[name=alecs]/image`. */
+export interface Change extends ObjectRef {
+  uid: string | null;
+  path: string;
+  /** Absent: the value does not exist before. */
+  before?: Json;
+  /** Absent: the value does not exist after. */
+  after?: Json;
+}
+
+/** One write, ready to send: only the pin's resourceVersion and the run's marker are added when it is sent. */
+export interface Write {
+  pin: Pin;
+  operations: JsonPatchOperation[];
+  /** Whether the object has annotations already; without them the marker needs its parent first. */
+  hasAnnotations: boolean;
+  /** Marker that the object carried before this write; absent when it carried none. */
+  formerMarker?: string;
+  /** What the object holds once the write took effect, by keyed path; an absent value does not exist then. */
+  expected: { path: string; value?: Json }[];
+}
+
+/** An object as the API server answered a write. */
+export interface Written extends Pin {
+  generation: number;
+}
+
+/** What a guard found. `unknown` stops a run just as `stops` does: a guard that cannot be evaluated is no guard. */
+export interface GuardFinding {
+  guard: 'gitOps' | 'paused' | 'quota';
+  verdict: 'clear' | 'stops' | 'unknown';
+  sentence: string;
+}
+
+/** What a run would change, object by object. Only `changes` (with version and profile digest) enter `hash`. */
+export interface Plan {
+  /** SHA-256 over the canonical form, hexadecimal. A decision names it. */
+  hash: string;
+  /** The profile that the plan was made under; everything after the plan goes by this one. */
+  target: Target;
+  changes: Change[];
+  findings: GuardFinding[];
+  /** At most 50 lines for people. */
+  summary: string[];
+}
+
+/** A plan that changes the pod template of one workload. */
+export interface WorkloadPlan extends Plan {
+  write: Write;
+  /** Image per container that the rollout must reach, and that undo must reach again. */
+  images: Record<string, string>;
+  formerImages: Record<string, string>;
+  /** The ReplicaSet that holds the former template; absent when the cluster keeps none. */
+  formerReplicaSet?: { name: string; uid: string };
+}

@@ -1,0 +1,27 @@
+import { rollingUpdateExample, rollingUpdateSteps } from './rolling-update.ts';
+
+/** One procedure, as the command line and the documentation list it. */
+export interface Procedure {
+  /** Name on the command line and of its page. */
+  name: string;
+  /** Type that people enter in the Temporal UI. */
+  workflowType: string;
+  kind: 'changing' | 'reading' | 'orchestrates';
+  summary: string;
+  page: string;
+  steps: string[];
+  example: unknown;
+}
+
+/** Every procedure there is. */
+export const procedures: readonly Procedure[] = [
+  {
+    name: 'rolling-update',
+    workflowType: 'rollingUpdate',
+    kind: 'changing',
+    summary: 'Roll out new images for a Deployment, prove its health, undo a bad release',
+    page: 'docs/runbooks/rolling-update.md',
+    steps: Object.values(rollingUpdateSteps),
+    example: rollingUpdateExample,
+  },
+];

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+
+const oneLine = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}]*$/u, 'must be one line without control characters');
+
+/** Fields that every procedure's input has. */
+export const requestBase = {
+  target: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('Name of the target profile; without it the default target.'),
+  dryRun: z.boolean().optional().describe('true: plan only, change nothing.'),
+  reason: oneLine(200).optional().describe('Why; goes into the report.'),
+  requestedBy: oneLine(100).optional().describe('Who asks for it; goes into the report.'),
+};
+
+const domain =
+  '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]{1,5})?/)?';
+const path = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const image = new RegExp(
+  `^${domain}${path}(?:/${path})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`,
+);
+
+/** An OCI image reference with a tag, a digest, or both. Without either it would silently mean `latest`. */
+export const imageReference = z
+  .string()
+  .max(512)
+  .refine(
+    (value) => image.test(value),
+    'is not an image reference such as registry.example/name:1.2.3 or registry.example/name@sha256:…',
+  )
+  .refine(
+    (value) => !image.test(value) || /:[^/]+$|@/.test(value),
+    'names neither a tag nor a digest; add one, for example :1.2.3',
+  );

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+
+const seconds = (most: number) => z.number().int().min(0).max(most);
+const dnsLabel = z
+  .string()
+  .regex(
+    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    'must be a lower-case name of at most 63 letters, digits and dashes',
+  );
+const objectName = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+    'must be a Kubernetes object name: lower-case letters, digits, dashes, dots',
+  );
+
+const workload = z.strictObject({
+  kind: z
+    .enum(['Deployment', 'StatefulSet', 'DaemonSet'])
+    .describe('Each procedure says which kinds it supports and refuses the others by name.'),
+  container: dnsLabel.describe('The container that a request means when it names none.'),
+});
+
+const healthProbe = z.strictObject({
+  via: z
+    .enum(['port-forward', 'pod-address', 'exec', 'url'])
+    .describe(
+      'How the worker reaches a pod. port-forward: through the API server. pod-address: directly, from inside the cluster. exec: a command inside the container. url: one address for the whole service, which cannot tell pods apart.',
+    ),
+  path: z.string().regex(/^\/[A-Za-z0-9/_.~-]*$/, 'must be a plain path such as /health'),
+  port: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe('Port of the container, with port-forward and pod-address.'),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Base address, with via: url.'),
+  command: z
+    .array(z.string().min(1).max(500))
+    .min(1)
+    .max(20)
+    .optional()
+    .describe(
+      'With via: exec. Runs in the container without a shell; exit code 0 counts as status 200, its output as the body.',
+    ),
+  expectStatus: z.number().int().min(100).max(599).default(200),
+  expectBody: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .default({})
+    .describe('Fields that the JSON answer must have, with these values.'),
+  timeoutSeconds: seconds(60).min(1).default(3),
+});
+
+/** A target profile: describes one service in one namespace of one cluster. Loaded from `<name>.yaml`. */
+export const targetProfileSchema = z
+  .strictObject({
+    target: dnsLabel.describe('The name that requests use; the same as the file name.'),
+    description: z.string().max(500).optional(),
+    cluster: z
+      .strictObject({ context: z.string().min(1).max(253) })
+      .optional()
+      .describe(
+        'Context of the kubeconfig; without it the current context, or the cluster the worker runs in.',
+      ),
+    namespace: dnsLabel,
+    workload: objectName.describe('The workload that a request means when it names none.'),
+    workloads: z.record(objectName, workload).describe('Every workload that procedures may change, by name.'),
+    health: healthProbe.describe('Proves that one pod serves.'),
+    rollout: z
+      .strictObject({
+        startupAllowanceSeconds: seconds(3600)
+          .default(30)
+          .describe(
+            'Added to what the readiness probe allows before a pod that is not ready counts as failed.',
+          ),
+        unschedulableAfterSeconds: seconds(3600)
+          .default(30)
+          .describe('How long a new pod may wait for a node; covers old pods that are still terminating.'),
+      })
+      .prefault({}),
+    proof: z
+      .strictObject({
+        bakeSeconds: seconds(86400).default(60).describe('How long every new pod must answer well.'),
+        intervalSeconds: seconds(600).min(1).default(5),
+      })
+      .prefault({}),
+    gate: z
+      .strictObject({
+        deadlineSeconds: seconds(30 * 86400)
+          .min(1)
+          .default(4 * 3600)
+          .describe('Silence until then is a no.'),
+      })
+      .prefault({}),
+    gitOps: z
+      .enum(['stop', 'ignore'])
+      .default('stop')
+      .describe(
+        'stop: a workload that a GitOps controller owns is not changed, since the change would be reverted.',
+      ),
+  })
+  .superRefine((profile, context) => {
+    if (!Object.hasOwn(profile.workloads, profile.workload)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['workload'],
+        message: `is not one of workloads: ${Object.keys(profile.workloads).join(', ') || 'none'}`,
+      });
+    }
+    if (profile.health.via === 'url' && profile.health.url === undefined) {
+      context.addIssue({ code: 'custom', path: ['health', 'url'], message: 'is needed with via: url' });
+    }
+    if (profile.health.via === 'exec' && profile.health.command === undefined) {
+      context.addIssue({ code: 'custom', path: ['health', 'command'], message: 'is needed with via: exec' });
+    }
+    if (
+      (profile.health.via === 'port-forward' || profile.health.via === 'pod-address') &&
+      profile.health.port === undefined
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['health', 'port'],
+        message: `is needed with via: ${profile.health.via}`,
+      });
+    }
+  });
+
+export type TargetProfile = z.infer<typeof targetProfileSchema>;
+export type WorkloadKind = TargetProfile['workloads'][string]['kind'];
+
+/** A target as one run sees it: the profile's content when it was read, and the digest of that content. */
+export interface Target {
+  profile: TargetProfile;
+  /** SHA-256 of the profile's canonical form, hexadecimal. */
+  digest: string;
+}

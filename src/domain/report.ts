@@ -1,0 +1,176 @@
+import { failures, type FailureType } from '../contracts/failures.ts';
+import type { Outcome, Proof, RunRecord } from '../contracts/run.ts';
+import { escapeMarkdown } from './markdown.ts';
+
+/** What the first three lines of a report are made from. */
+export interface EndState {
+  outcome: Outcome;
+  target: string | undefined;
+  what: string;
+  proofs: Proof[];
+  error: string | undefined;
+  errorType: string | undefined;
+  changed: boolean;
+  drift: string[];
+}
+
+/** What happened, whether the service is healthy now, what the reader must do. */
+export function headline(end: EndState): RunRecord['headline'] {
+  return [whatHappened(end), healthNow(end), whatToDo(end)];
+}
+
+function whatHappened(end: EndState): string {
+  const error = end.error === undefined ? '' : ` ${sentence(end.error)}`;
+  switch (end.outcome) {
+    case 'succeeded':
+      return sentence(end.what);
+    case 'planned':
+      return 'Planned only; nothing was changed.';
+    case 'rejected':
+      return `Rejected; nothing was changed.${error}`;
+    case 'timedOut':
+      return `Nobody approved before the deadline; nothing was changed.${error}`;
+    case 'aborted':
+      return `Aborted; nothing was changed.${error}`;
+    case 'undone':
+      return `The change failed and was undone.${error}`;
+    case 'undoFailed':
+      return `The change failed, and undoing it failed too.${error}`;
+    case 'failed':
+      return `Failed; nothing was changed.${error}`;
+  }
+}
+
+function healthNow(end: EndState): string {
+  if (!end.changed) return 'This run did not touch the service and did not check its health.';
+  const last = end.proofs.at(-1);
+  if (last === undefined) return 'Whether the service is healthy now is unknown.';
+  const verdicts = {
+    pass: 'The service is healthy now',
+    fail: 'The service is NOT healthy now',
+    unknown: 'Whether the service is healthy now is unknown',
+  };
+  return `${verdicts[last.verdict]}: ${last.evidence[0] ?? last.name}.`;
+}
+
+function whatToDo(end: EndState): string {
+  if (end.drift.length > 0)
+    return `Look at what someone else changed meanwhile and was left: ${end.drift.slice(0, 5).join(', ')}.`;
+  switch (end.outcome) {
+    case 'succeeded':
+      return 'Nothing to do.';
+    case 'planned':
+      return 'Start again without dryRun to make the change.';
+    case 'rejected':
+    case 'aborted':
+      return 'Nothing to do.';
+    case 'timedOut':
+      return 'Start again when someone can approve.';
+    case 'undone':
+      return `Nothing is urgent if the service is healthy. ${advice(end)}`;
+    case 'undoFailed':
+      return `Act now: look at ${end.target ?? 'the target'} and put it right by hand; the page of the procedure has the commands.`;
+    case 'failed':
+      return advice(end);
+  }
+}
+
+function advice(end: EndState): string {
+  const type = end.errorType ?? '';
+  return Object.hasOwn(failures, type) ? failures[type as FailureType].advice : 'Read the error.';
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** The report as a page. Made from the record alone, so that data and page cannot say different things. */
+export function renderReport(record: RunRecord): string {
+  return [
+    `# ${escapeMarkdown(record.run.procedure)}: ${record.outcome}`,
+    '',
+    ...record.headline
+      .map((line) => `**${escapeMarkdown(line)}**`)
+      .join('\n\n')
+      .split('\n'),
+    '',
+    ...facts(record),
+    ...planPart(record),
+    ...stepPart(record),
+    ...decisionPart(record),
+    ...listPart(
+      'Proofs',
+      record.proofs.map(
+        (proof) =>
+          `${mark(proof)} ${escapeMarkdown(proof.name)}: ${proof.evidence.map(escapeMarkdown).join('; ')}`,
+      ),
+    ),
+    ...listPart(
+      'Undo',
+      record.undo.map(
+        (undo) =>
+          `${undo.state === 'done' ? '✓' : '✗'} ${escapeMarkdown(undo.name)}: ${escapeMarkdown(undo.note)}${drift(undo.drift)}`,
+      ),
+    ),
+    '',
+  ].join('\n');
+}
+
+function drift(paths: string[]): string {
+  return paths.length === 0 ? '' : `; drift left: ${paths.map(escapeMarkdown).join(', ')}`;
+}
+
+function mark(proof: Proof): string {
+  return { pass: '✓ pass:', fail: '✗ fail:', unknown: '? unknown:' }[proof.verdict];
+}
+
+function facts(record: RunRecord): string[] {
+  const rows: [string, string | undefined][] = [
+    ['target', record.target],
+    ['requested by', record.requestedBy ?? 'unknown'],
+    ['reason', record.reason],
+    ['started', record.startedAt],
+    ['ended', record.endedAt],
+    ['workflow', record.run.workflowId],
+    ['first run', record.run.firstRunId],
+    ['profile digest', record.profileDigest],
+    ['plan hash', record.plan?.hash],
+  ];
+  return [
+    '| | |',
+    '|---|---|',
+    ...rows.flatMap(([name, value]) =>
+      value === undefined ? [] : [`| ${name} | ${escapeMarkdown(value)} |`],
+    ),
+    '',
+  ];
+}
+
+function planPart(record: RunRecord): string[] {
+  return listPart('Plan', record.plan?.summary.map(escapeMarkdown) ?? []);
+}
+
+function stepPart(record: RunRecord): string[] {
+  if (record.steps.length === 0) return [];
+  const rows = record.steps.map(
+    (step) =>
+      `| ${escapeMarkdown(step.name)} | ${step.state} | ${step.startedAt} | ${step.endedAt ?? ''} | ${escapeMarkdown(step.note ?? '')} |`,
+  );
+  return ['## Steps', '', '| step | state | started | ended | |', '|---|---|---|---|---|', ...rows, ''];
+}
+
+function decisionPart(record: RunRecord): string[] {
+  const lines = record.decisions.map(({ at, via, accepted, note, decision }) => {
+    const who =
+      decision === undefined
+        ? ''
+        : ` ${decision.decision} by ${escapeMarkdown(decision.approver)} (declared identity)${decision.reason === undefined ? '' : `: ${escapeMarkdown(decision.reason)}`}.`;
+    return `${at}, by ${via}, ${accepted ? 'accepted' : 'ignored'}:${who} ${escapeMarkdown(note)}`;
+  });
+  if (record.ignoredDecisions > 0) lines.push(`and ${record.ignoredDecisions} more that were ignored`);
+  return listPart('Decisions', lines);
+}
+
+function listPart(title: string, lines: string[]): string[] {
+  return lines.length === 0 ? [] : [`## ${title}`, '', ...lines.map((line) => `- ${line}`), ''];
+}

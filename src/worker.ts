@@ -1,0 +1,106 @@
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import {
+  NativeConnection,
+  Runtime,
+  Worker,
+  type NativeConnectionOptions,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { createActivities } from './activities/index.ts';
+import { createKubernetesGateway, type KubernetesGateway } from './clients/kubernetes/gateway.ts';
+import { createObjectStorage } from './clients/object-storage.ts';
+import { readTemporalConfig } from './clients/temporal/connection.ts';
+import { registerSearchAttributes } from './clients/temporal/search-attributes.ts';
+import { readConfig, type Config } from './config.ts';
+import { deploymentName } from './contracts/names.ts';
+import type { Target } from './contracts/target.ts';
+
+/** How long a worker that was told to stop lets running activities finish. Longer than any single write. */
+const shutdownGraceTime = '30 seconds';
+
+/** What a caller may set beside the environment: tests bring a prebuilt bundle. */
+export interface WorkerExtras {
+  workflowBundle?: WorkerOptions['workflowBundle'];
+  log?: (line: string) => void;
+}
+
+/** Builds everything a worker needs and returns it, ready to run. `close` frees the connections after it has ended. */
+export async function createWorker(
+  config: Config,
+  extras: WorkerExtras = {},
+): Promise<{ worker: Worker; close: () => Promise<void> }> {
+  const log = extras.log ?? console.error;
+  const { connectionOptions, namespace } = readTemporalConfig();
+  const connection = await NativeConnection.connect(connectionOptions as NativeConnectionOptions); // envconfig gives plain strings, valid for both kinds
+  const attributes = await registerSearchAttributes(new Client({ connection, namespace }));
+  if (!attributes.ok) log(`search attributes are off: ${attributes.why}`);
+  const gateways = openGateways(config);
+  const storage = config.storage === undefined ? undefined : createObjectStorage(config.storage);
+  const { targetsFolder, defaultTarget } = config;
+  const activities = createActivities({
+    targetsFolder,
+    defaultTarget,
+    searchAttributes: attributes.ok,
+    gatewayFor: gateways.of,
+    storage,
+  });
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: config.taskQueue,
+    activities,
+    ...(extras.workflowBundle === undefined ? { workflowsPath } : { workflowBundle: extras.workflowBundle }),
+    shutdownGraceTime,
+    workerDeploymentOptions: deployment(config),
+  });
+  const close = async (): Promise<void> => {
+    await gateways.close();
+    storage?.close();
+    await connection.close();
+  };
+  return { worker, close };
+}
+
+/** The workflow code that the worker bundles: TypeScript on a clone, JavaScript in the package. */
+export const workflowsPath = fileURLToPath(
+  new URL(`./workflows/index${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+);
+
+/** Runs a worker until it is told to stop (SIGINT, SIGTERM). */
+export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = readConfig(env);
+  const { worker, close } = await createWorker(config);
+  console.error(`worker polls ${config.taskQueue}, build ${config.buildId}`);
+  await worker.run();
+  await close();
+  await Runtime.instance().shutdown();
+}
+
+/** Recorded in every history. Versioning itself waits for a current version to be set: without one, runs hang silently. */
+function deployment(config: Config): NonNullable<WorkerOptions['workerDeploymentOptions']> {
+  const version = { deploymentName, buildId: config.buildId };
+  return config.useWorkerVersioning
+    ? { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' }
+    : { version, useWorkerVersioning: false };
+}
+
+function openGateways(config: Config): { of: (target: Target) => KubernetesGateway; close: () => Promise<void> } {
+  const opened = new Map<string, KubernetesGateway>();
+  return {
+    of(target) {
+      const context = target.profile.cluster?.context;
+      const known = opened.get(context ?? '');
+      if (known !== undefined) return known;
+      const gateway = createKubernetesGateway({
+        ...(config.kubeconfigPath === undefined ? {} : { kubeconfigPath: config.kubeconfigPath }),
+        ...(context === undefined ? {} : { context }),
+      });
+      opened.set(context ?? '', gateway);
+      return gateway;
+    },
+    async close() {
+      await Promise.all([...opened.values()].map((gateway) => gateway.close()));
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+
+/**
+ * Activities by what they do. Every number has its reason here; the retry judgement itself (what is worth
+ * repeating) lies in each system's failures.ts.
+ */
+
+/** A few seconds of reading. Two minutes in all: past that a person should know that the cluster does not answer. */
+export const read = proxyActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '2 minutes',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
+/**
+ * One write. Five minutes in all, so that an API server that is away for a minute does not end a run.
+ * The heartbeat tells a stalled worker from a slow server within 15 seconds.
+ */
+export const change = proxyActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  heartbeatTimeout: '15 seconds',
+  scheduleToCloseTimeout: '5 minutes',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
+/** The same for undoing: it has longer, since giving up here leaves the service half changed. */
+export const undoing = proxyActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  heartbeatTimeout: '15 seconds',
+  scheduleToCloseTimeout: '15 minutes',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
+/**
+ * Watching and probing: as long as the Deployment's own progress deadline and the bake time allow.
+ * Two hours is the bound for a Deployment that has no deadline.
+ */
+export const watch = proxyActivities<Activities>({
+  startToCloseTimeout: '2 hours',
+  scheduleToCloseTimeout: '3 hours',
+  heartbeatTimeout: '15 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
+/** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
+export const store = proxyActivities<Activities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumAttempts: 3 },
+});
+
+/** The detached upload: storage may be away for days, the report is not lost before that. */
+export const storeEventually = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '7 days',
+  retry: { initialInterval: '5 seconds', maximumInterval: '5 minutes' },
+});

@@ -1,0 +1,59 @@
+import {
+  rollingUpdateExample,
+  rollingUpdateRequestSchema,
+  rollingUpdateSteps as steps,
+  type RollingUpdateRequest,
+} from '../contracts/rolling-update.ts';
+import type { RunReport } from '../contracts/run.ts';
+import { change, read, watch } from './activity-options.ts';
+import { beginRun } from './run/run.ts';
+import { checkRequest } from './steps/check-request.ts';
+import { restoreWorkload } from './steps/restore-workload.ts';
+
+/** Rolling update: new images for one workload. Page: docs/runbooks/rolling-update.md */
+export async function rollingUpdate(input?: RollingUpdateRequest): Promise<RunReport> {
+  const run = beginRun('rollingUpdate');
+  try {
+    const { request } = await run.step(steps.check, () =>
+      checkRequest(run, rollingUpdateRequestSchema, input, rollingUpdateExample),
+    );
+    const makePlan = (): ReturnType<typeof read.planRollingUpdate> => read.planRollingUpdate({ request });
+
+    const plan = await run.plan(steps.plan, makePlan);
+    if (request.dryRun === true) return await run.planned();
+    if (plan.changes.length === 0)
+      return await run.succeeded('Nothing to change: the workload already has these images');
+    await run.gate(steps.approve, plan, 'Roll out these images?');
+
+    return await run.underApproval(
+      { recheck: steps.recheck, gate: steps.approve },
+      plan,
+      makePlan,
+      async (current) => {
+        run.onFailure(steps.undo, () => restoreWorkload(run, current, steps.undo));
+        const written = await run.step(steps.change, () =>
+          change.applyWrite({
+            target: current.target,
+            write: current.write,
+            marker: run.marker(steps.change),
+          }),
+        );
+        const rollout = await run.step(
+          steps.watch,
+          () => watch.followRollout({ target: current.target, written, images: current.images }),
+          (seen) => seen.sentence,
+        );
+        await run.prove(steps.verify, current, () =>
+          watch.proveHealthy({
+            target: current.target,
+            written,
+            bakeSeconds: current.target.profile.proof.bakeSeconds,
+          }),
+        );
+        return await run.succeeded(`Rolled out: ${rollout.sentence}`);
+      },
+    );
+  } catch (error) {
+    return await run.ended(error); // rejected or timed out: the report; a fault: undo, report, failure
+  }
+}
