@@ -23,7 +23,7 @@ export async function chooseNode(options: StackOptions, onPhase: OnPhase): Promi
     const obstacle = obstacleToRealNode();
     if (obstacle !== undefined) throw new Error(obstacle);
     const debian = await obtainDebianTools(onPhase);
-    return { kind: 'real', debian, forced: node === 'real', note: `real; it puts on this machine ${hostTouches}` };
+    return { kind: 'real', debian, forced: node === 'real', note: `real; on this machine it makes ${hostTouches}` };
   } catch (error) {
     if (node === 'real') throw new Error(`a real node cannot run here: ${messageOf(error)}`, { cause: error });
     return { kind: 'simulated', note: `simulated (no process of a pod runs), because a real one cannot run here: ${messageOf(error)}` };

@@ -1,4 +1,4 @@
-import type { StackStatus } from './down.ts';
+import type { StackStatus } from './status.ts';
 import type { StackEndpoints } from './stack-types.ts';
 
 /** A stack's endpoints as lines for people. */

@@ -1,9 +1,10 @@
 /** The local stack by itself: node src/local/main.ts up|down|status; the product's command offers the same. */
 import { parseArgs } from 'node:util';
 import { describeStack, describeStatus } from './describe.ts';
-import { down, status } from './down.ts';
+import { down } from './down.ts';
 import { phasePrinter } from './phases.ts';
 import type { StackEndpoints, StackOptions } from './stack-types.ts';
+import { status } from './status.ts';
 import { upDetached, upInForeground } from './up.ts';
 import { messageOf } from './wait.ts';
 

@@ -26,7 +26,7 @@ export interface NodeNamespace {
 
 /** What a real node touches of the host; shown when it is used. */
 export const hostTouches =
-  'one veth pair (runbooks<N>) with two routes, one cgroup (runbooks<N>); all removed at the end';
+  'one network link (runbooks<N>) with its routes and one cgroup (runbooks<N>), both removed at the end';
 
 export const linkName = (index: number): string => `runbooks${index}`;
 const insideName = 'uplink0';

@@ -1,0 +1,1 @@
+export const tool = { name: 'certificate-status', description: 'Status of certificates' };

@@ -1,0 +1,1 @@
+export const tool = { name: 'property-list', description: 'List properties' };

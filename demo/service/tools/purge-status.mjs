@@ -1,0 +1,1 @@
+export const tool = { name: 'purge-status', description: 'Status of purges' };
