@@ -8,6 +8,8 @@ export interface TarEntry {
 }
 
 const block = 512;
+// File, symbolic link, folder.
+const defaultModes = { '0': 0o644, '2': 0o777, '5': 0o755 } as const;
 
 /** A ustar archive of the entries in their order; a path that ends with a slash is a folder. */
 export function createTar(entries: readonly TarEntry[]): Buffer {
@@ -27,7 +29,7 @@ function header({ path, target, mode }: TarEntry, size: number): Buffer {
     buffer.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset, 'ascii');
   };
   buffer.write(name, 0, 'utf8');
-  octal(mode ?? (type === '0' ? 0o644 : 0o755), 100, 8);
+  octal(mode ?? defaultModes[type], 100, 8);
   octal(0, 108, 8); // owner
   octal(0, 116, 8); // group
   octal(size, 124, 12);
