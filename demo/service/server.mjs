@@ -17,12 +17,26 @@ const threshold = levels[process.env.LOG_LEVEL ?? 'info'] ?? levels.info;
 
 function log(level, msg, fields = {}) {
   if (levels[level] < threshold) return;
-  const line = { level: levels[level], time: Date.now(), pid: process.pid, hostname: hostname(), ...fields, msg };
+  const line = {
+    level: levels[level],
+    time: Date.now(),
+    pid: process.pid,
+    hostname: hostname(),
+    ...fields,
+    msg,
+  };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-const metrics = { requests: new Map(), durations: buckets.map(() => 0), count: 0, sum: 0, hits: 0, lookups: 0 };
+const metrics = {
+  requests: new Map(),
+  durations: buckets.map(() => 0),
+  count: 0,
+  sum: 0,
+  hits: 0,
+  lookups: 0,
+};
 const cache = new Map();
 
 function observe(status, seconds) {
@@ -42,7 +56,9 @@ function checks() {
 function checkCredentials() {
   try {
     const text = readFileSync(credentialsFile, 'utf8');
-    return /client_token\s*=/.test(text) ? { status: 'ok' } : { status: 'failed', reason: 'edgerc has no client_token' };
+    return /client_token\s*=/.test(text)
+      ? { status: 'ok' }
+      : { status: 'failed', reason: 'edgerc has no client_token' };
   } catch {
     return { status: 'failed', reason: `cannot read ${credentialsFile}` };
   }
@@ -71,7 +87,11 @@ function health() {
   const reasons = failed.map(([name, check]) => `${name}: ${check.reason}`);
   return {
     status: healthy ? 200 : 503,
-    body: { status: healthy ? 'healthy' : 'unhealthy', version: release.version, ...(healthy ? {} : { reasons }) },
+    body: {
+      status: healthy ? 'healthy' : 'unhealthy',
+      version: release.version,
+      ...(healthy ? {} : { reasons }),
+    },
   };
 }
 
@@ -98,7 +118,9 @@ function metricsText() {
     ...[...metrics.requests].map(([status, value]) => `alecs_requests_total{status="${status}"} ${value}`),
     '# HELP alecs_request_duration_seconds Time to answer a request.',
     '# TYPE alecs_request_duration_seconds histogram',
-    ...buckets.map((bound, index) => `alecs_request_duration_seconds_bucket{le="${bound}"} ${metrics.durations[index]}`),
+    ...buckets.map(
+      (bound, index) => `alecs_request_duration_seconds_bucket{le="${bound}"} ${metrics.durations[index]}`,
+    ),
     `alecs_request_duration_seconds_bucket{le="+Inf"} ${metrics.count}`,
     `alecs_request_duration_seconds_sum ${metrics.sum}`,
     `alecs_request_duration_seconds_count ${metrics.count}`,
@@ -145,7 +167,10 @@ const longestProfileSeconds = 60;
 async function profile(url) {
   const seconds = Number(url.searchParams.get('seconds') ?? 30);
   if (!(seconds > 0 && seconds <= longestProfileSeconds)) {
-    return { status: 400, body: { error: `seconds must be more than 0 and at most ${longestProfileSeconds}` } };
+    return {
+      status: 400,
+      body: { error: `seconds must be more than 0 and at most ${longestProfileSeconds}` },
+    };
   }
   if (profiling) return { status: 409, body: { error: 'a profile is being taken already' } };
   profiling = true;
@@ -177,7 +202,9 @@ async function answer(request) {
   const route = routes[`${request.method} ${url.pathname}`];
   if (route !== undefined) return route(url);
   const known = Object.keys(routes).some((name) => name.endsWith(` ${url.pathname}`));
-  return known ? { status: 405, body: { error: 'method not allowed' } } : { status: 404, body: { error: 'not found' } };
+  return known
+    ? { status: 405, body: { error: 'method not allowed' } }
+    : { status: 404, body: { error: 'not found' } };
 }
 
 const server = createServer(async (request, response) => {
@@ -196,7 +223,10 @@ const server = createServer(async (request, response) => {
   const seconds = Number(process.hrtime.bigint() - begin) / 1e9;
   observe(result.status, seconds);
   const fields = { req: { method: request.method, url: request.url }, res: { statusCode: result.status } };
-  log(result.status >= 500 ? 'warn' : 'debug', 'request completed', { ...fields, responseTime: seconds * 1000 });
+  log(result.status >= 500 ? 'warn' : 'debug', 'request completed', {
+    ...fields,
+    responseTime: seconds * 1000,
+  });
 });
 
 /** Unready first, then no new connections; requests that run are answered. */

@@ -112,7 +112,13 @@ export function createAuthority(commonName: string): KeyPair {
     extension('basicConstraints', sequence(der(0x01, Buffer.from([0xff]))), true),
     extension('keyUsage', der(0x03, Buffer.from([2, 0b1000_0100])), true), // signatures and certificates
   ];
-  const certificate = signCertificate({ subject, issuer: subject, issuerKey: privateKey, publicKey, extensions });
+  const certificate = signCertificate({
+    subject,
+    issuer: subject,
+    issuerKey: privateKey,
+    publicKey,
+    extensions,
+  });
   return { certificate, key: pem };
 }
 

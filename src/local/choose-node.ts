@@ -18,15 +18,25 @@ export type NodeChoice =
 export async function chooseNode(options: StackOptions, onPhase: OnPhase): Promise<NodeChoice> {
   const { kubeconfig, node } = options;
   if (kubeconfig !== undefined) return { kind: 'given', kubeconfig, note: `the cluster of ${kubeconfig}` };
-  if (node === 'simulated') return { kind: 'simulated', note: 'simulated, as asked: no process of a pod runs' };
+  if (node === 'simulated')
+    return { kind: 'simulated', note: 'simulated, as asked: no process of a pod runs' };
   try {
     const obstacle = obstacleToRealNode();
     if (obstacle !== undefined) throw new Error(obstacle);
     const debian = await obtainDebianTools(onPhase);
-    return { kind: 'real', debian, forced: node === 'real', note: `real; on this machine it makes ${hostTouches}` };
+    return {
+      kind: 'real',
+      debian,
+      forced: node === 'real',
+      note: `real; on this machine it makes ${hostTouches}`,
+    };
   } catch (error) {
-    if (node === 'real') throw new Error(`a real node cannot run here: ${messageOf(error)}`, { cause: error });
-    return { kind: 'simulated', note: `simulated (no process of a pod runs), because a real one cannot run here: ${messageOf(error)}` };
+    if (node === 'real')
+      throw new Error(`a real node cannot run here: ${messageOf(error)}`, { cause: error });
+    return {
+      kind: 'simulated',
+      note: `simulated (no process of a pod runs), because a real one cannot run here: ${messageOf(error)}`,
+    };
   }
 }
 

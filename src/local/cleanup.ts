@@ -30,7 +30,16 @@ export async function cleanUp(folder: string): Promise<void> {
 }
 
 // Everything with secrets or of size: keys, images, data. The logs stay for who wants to know what happened.
-const bulkyData = ['cluster', 'node', 'etcd', 'objects', 'object-versions', 'registry', 'temporal.db', 'kubeconfig'];
+const bulkyData = [
+  'cluster',
+  'node',
+  'etcd',
+  'objects',
+  'object-versions',
+  'registry',
+  'temporal.db',
+  'kubeconfig',
+];
 
 /** The link goes with the namespaces. When it stays, its number belongs to another, living stack by now. */
 async function removeNodeTraces(index: number): Promise<void> {

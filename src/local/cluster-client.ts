@@ -27,7 +27,8 @@ export function createClusterClient({ server, authority, certificate, key }: Clu
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.body.text();
-    if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 300)}`);
+    if (response.statusCode >= 300)
+      throw new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 300)}`);
     return text.startsWith('{') ? (JSON.parse(text) as unknown) : text;
   };
   return {

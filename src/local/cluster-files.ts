@@ -1,6 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority, createSigningKey, issueCertificate, type KeyPair, type Subject } from './certificates.ts';
+import {
+  createAuthority,
+  createSigningKey,
+  issueCertificate,
+  type KeyPair,
+  type Subject,
+} from './certificates.ts';
 
 /** Addresses of one stack's cluster. */
 export interface ClusterAddresses {
@@ -22,7 +28,14 @@ export interface ClusterFiles {
   serviceAccounts: { privateKey: string; publicKey: string };
   admin: KeyPair;
   authorityCertificate: string;
-  kubeconfigs: { admin: string; controllerManager: string; scheduler: string; kubelet: string; proxy: string; kwok: string };
+  kubeconfigs: {
+    admin: string;
+    controllerManager: string;
+    scheduler: string;
+    kubelet: string;
+    proxy: string;
+    kwok: string;
+  };
 }
 
 const commonName = 'runbooks-local-authority';
@@ -53,17 +66,29 @@ export function writeClusterFiles(directory: string, addresses: ClusterAddresses
     authorityCertificate: authority.certificate,
     admin,
     serving: pair('api-server', issue({ commonName: 'kube-apiserver' }, apiServerHosts(addresses))),
-    kubeletClient: pair('kubelet-client', issue({ commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters' })),
-    kubeletServing: pair('kubelet-serving', issue({ commonName: addresses.nodeName }, [addresses.nodeAddress, addresses.nodeName])),
+    kubeletClient: pair(
+      'kubelet-client',
+      issue({ commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters' }),
+    ),
+    kubeletServing: pair(
+      'kubelet-serving',
+      issue({ commonName: addresses.nodeName }, [addresses.nodeAddress, addresses.nodeName]),
+    ),
     serviceAccounts: {
       privateKey: write('service-accounts.key', serviceAccounts.privateKey),
       publicKey: write('service-accounts.pub', serviceAccounts.publicKey),
     },
     kubeconfigs: {
       admin: kubeconfig('admin', admin),
-      controllerManager: kubeconfig('controller-manager', issue({ commonName: 'system:kube-controller-manager' })),
+      controllerManager: kubeconfig(
+        'controller-manager',
+        issue({ commonName: 'system:kube-controller-manager' }),
+      ),
       scheduler: kubeconfig('scheduler', issue({ commonName: 'system:kube-scheduler' })),
-      kubelet: kubeconfig('kubelet', issue({ commonName: `system:node:${addresses.nodeName}`, organization: 'system:nodes' })),
+      kubelet: kubeconfig(
+        'kubelet',
+        issue({ commonName: `system:node:${addresses.nodeName}`, organization: 'system:nodes' }),
+      ),
       proxy: kubeconfig('proxy', issue({ commonName: 'system:kube-proxy' })),
       // kwok plays nodes, pods and leases of any name: no built-in role allows that.
       kwok: kubeconfig('kwok', issue({ commonName: 'runbooks-local-kwok', organization: 'system:masters' })),
@@ -73,7 +98,12 @@ export function writeClusterFiles(directory: string, addresses: ClusterAddresses
 
 function apiServerHosts({ apiAddress, serviceRange }: ClusterAddresses): string[] {
   const firstService = serviceRange.replace(/\d+\/\d+$/, '1');
-  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
+  const service = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+  ];
   return [...new Set(['127.0.0.1', apiAddress, firstService]), 'localhost', ...service];
 }
 
@@ -87,7 +117,12 @@ function kubeconfigText(server: string, authority: string, user: KeyPair): strin
     'current-context': name,
     clusters: [{ name, cluster: { server, 'certificate-authority-data': base64(authority) } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
-    users: [{ name, user: { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) } }],
+    users: [
+      {
+        name,
+        user: { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) },
+      },
+    ],
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }

@@ -10,7 +10,13 @@ import { untilNodeReady } from './node-ready.ts';
 import { runPhase, type OnPhase } from './phases.ts';
 import { freePorts } from './ports.ts';
 import { program, type Programs } from './programs.ts';
-import { nodeCommand, removeRealNode, startContainerd, startNodeAgents, type RealNodeOptions } from './real-node.ts';
+import {
+  nodeCommand,
+  removeRealNode,
+  startContainerd,
+  startNodeAgents,
+  type RealNodeOptions,
+} from './real-node.ts';
 import { startRegistry } from './registry.ts';
 import type { Server, ServerHost } from './server.ts';
 import { startSimulatedNode } from './simulated-node.ts';
@@ -88,7 +94,10 @@ async function realCluster(
   const { host, programs, onPhase, onServer, beforeStop } = context;
   const namespace = await createNodeNamespace(host, debian, onServer);
   beforeStop(() => removeRealNode(namespace));
-  const [[apiPort = 0], [registryPort = 0]] = await Promise.all([freePorts(1, namespace.hostAddress), freePorts(1)]);
+  const [[apiPort = 0], [registryPort = 0]] = await Promise.all([
+    freePorts(1, namespace.hostAddress),
+    freePorts(1),
+  ]);
   const addresses = realAddresses(namespace, apiPort);
   const files = writeClusterFiles(join(host.directory, 'cluster'), addresses);
   const registryAddress = { host: namespace.hostAddress, port: registryPort };
@@ -112,7 +121,13 @@ async function realCluster(
   });
   await client.close();
   const imageImport = nodeCommand(node, 'ctr', ['--namespace', 'k8s.io', 'images', 'import']);
-  return { ...clusterEndpoints(host, addresses, files), node: 'real', nodeNote: note, imageImport, ...registry };
+  return {
+    ...clusterEndpoints(host, addresses, files),
+    node: 'real',
+    nodeNote: note,
+    imageImport,
+    ...registry,
+  };
 }
 
 function realAddresses(namespace: NodeNamespace, apiPort: number): ClusterAddresses {

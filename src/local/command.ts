@@ -30,7 +30,9 @@ export async function runCommand(
   });
   if (code !== 0) {
     const tail = Buffer.concat(faults).toString().trim().split('\n').slice(-8).join('\n');
-    throw new Error(`${command} ${commandArguments.slice(0, 4).join(' ')} ended with ${code ?? 'a signal'}: ${tail}`);
+    throw new Error(
+      `${command} ${commandArguments.slice(0, 4).join(' ')} ended with ${code ?? 'a signal'}: ${tail}`,
+    );
   }
   return Buffer.concat(output).toString();
 }
@@ -38,7 +40,10 @@ export async function runCommand(
 /** The full path of a program on PATH, or in the extra folders, which come first. */
 export function findProgram(name: string, extraFolders: readonly string[] = []): string | undefined {
   const folders = [...extraFolders, ...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  return folders.filter((folder) => folder !== '').map((folder) => join(folder, name)).find(isProgram);
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find(isProgram);
 }
 
 export function isProgram(file: string): boolean {

@@ -102,7 +102,6 @@ export function startScheduler({ host, programs, files, ports }: ControlPlaneOpt
   });
 }
 
-
 /** Starts the four servers; returns when the API server is ready and pods can be created. */
 export async function startControlPlane(
   options: ControlPlaneOptions,

@@ -29,7 +29,9 @@ export async function obtainDebianTools(onPhase: OnPhase): Promise<DebianTools> 
   const found = toolsIn(directory);
   if (isUnpacked(directory) || missingFrom(found).length === 0) return found;
   if (findProgram('apt-get') === undefined || findProgram('dpkg-deb') === undefined) {
-    throw new Error(`a real node needs ${missingFrom(found).join(', ')}: install containerd, runc and the CNI plugins`);
+    throw new Error(
+      `a real node needs ${missingFrom(found).join(', ')}: install containerd, runc and the CNI plugins`,
+    );
   }
   await withLock(join(toolsDirectory, 'lock-debian'), async () => {
     if (isUnpacked(directory)) return;
@@ -50,7 +52,10 @@ function toolsIn(directory: string): DebianTools {
   return {
     binaries: ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(directory, folder)),
     // Multi-arch folders are named after the machine, for example x86_64-linux-gnu.
-    libraries: libraryRoots.flatMap((root) => [root, ...foldersIn(root).filter((name) => name.endsWith('-gnu'))]),
+    libraries: libraryRoots.flatMap((root) => [
+      root,
+      ...foldersIn(root).filter((name) => name.endsWith('-gnu')),
+    ]),
     plugins: [join(directory, 'usr/lib/cni'), '/usr/lib/cni', '/opt/cni/bin'],
   };
 }
@@ -61,7 +66,9 @@ function foldersIn(root: string): string[] {
 
 function missingFrom(tools: DebianTools): string[] {
   const programs = needed.filter((name) => findProgram(name, tools.binaries) === undefined);
-  return findPlugins(tools) === undefined ? [...programs, 'CNI plugins (ptp, host-local, loopback)'] : programs;
+  return findPlugins(tools) === undefined
+    ? [...programs, 'CNI plugins (ptp, host-local, loopback)']
+    : programs;
 }
 
 /** The first folder that holds the CNI plugins of a node. */

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import { obtainDebianTools } from './debian.ts';
@@ -30,7 +38,11 @@ export async function demoLayers(onPhase: OnPhase): Promise<DemoLayers> {
 }
 
 /** One version of the demo service; all versions share their layers but the smallest. */
-export function demoImage(layers: DemoLayers, version: DemoVersion, reference = `${demoRepository}:${version}`): Image {
+export function demoImage(
+  layers: DemoLayers,
+  version: DemoVersion,
+  reference = `${demoRepository}:${version}`,
+): Image {
   const release = readFileSync(join(serviceDirectory, 'releases', `${version}.json`));
   return buildImage({
     reference,
@@ -66,7 +78,10 @@ async function runtimeEntries(busybox: string): Promise<TarEntry[]> {
   return [
     { path: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
     ...shellCommands.map((name) => ({ path: `bin/${name}`, target: 'busybox' })),
-    { path: 'etc/passwd', content: Buffer.from('root:x:0:0::/:/bin/sh\nalecs:x:65532:65532::/app:/bin/sh\n') },
+    {
+      path: 'etc/passwd',
+      content: Buffer.from('root:x:0:0::/:/bin/sh\nalecs:x:65532:65532::/app:/bin/sh\n'),
+    },
     { path: 'tmp/', mode: 0o1777 },
     { path: 'usr/local/bin/node', content: readFileSync(node), mode: 0o755 },
     ...libraries.map((path) => ({ path: path.slice(1), content: readFileSync(path), mode: 0o755 })),

@@ -22,7 +22,8 @@ export async function deployDemo(endpoints: StackEndpoints, options: DemoTargetO
   const { namespace, onPhase, readyTimeoutSeconds = 120 } = options;
   if (endpoints.imageImport !== undefined) await loadImages(endpoints, await demoArchive(onPhase), onPhase);
   await runPhase(onPhase, `demo service in namespace ${namespace}`, async () => {
-    const run = (...line: string[]): Promise<string> => kubectl(endpoints, ['--namespace', namespace, ...line]);
+    const run = (...line: string[]): Promise<string> =>
+      kubectl(endpoints, ['--namespace', namespace, ...line]);
     await createNamespace(endpoints, namespace);
     await run('apply', '--server-side', '--force-conflicts', '--filename', manifest);
     await run('rollout', 'status', 'deployment/alecs-server', `--timeout=${readyTimeoutSeconds}s`);
@@ -30,7 +31,11 @@ export async function deployDemo(endpoints: StackEndpoints, options: DemoTargetO
 }
 
 /** Puts an image archive into the stack's real node; does nothing twice, as containerd knows its layers. */
-export async function loadImages(endpoints: StackEndpoints, archive: string, onPhase: OnPhase): Promise<void> {
+export async function loadImages(
+  endpoints: StackEndpoints,
+  archive: string,
+  onPhase: OnPhase,
+): Promise<void> {
   const { imageImport } = endpoints;
   if (imageImport === undefined) throw new Error('only a real node of the local stack takes image archives');
   const { command, arguments: line, environment } = imageImport;
@@ -45,7 +50,14 @@ export async function kubectl(endpoints: StackEndpoints, line: readonly string[]
 }
 
 async function createNamespace(endpoints: StackEndpoints, namespace: string): Promise<void> {
-  const existing = await kubectl(endpoints, ['get', 'namespace', namespace, '--ignore-not-found', '--output', 'name']);
+  const existing = await kubectl(endpoints, [
+    'get',
+    'namespace',
+    namespace,
+    '--ignore-not-found',
+    '--output',
+    'name',
+  ]);
   if (existing === '') await kubectl(endpoints, ['create', 'namespace', namespace]);
   await kubectl(endpoints, ['label', '--overwrite', 'namespace', namespace, 'app=alecs', 'version=v1.7.4']);
   // Pods are refused, and retried with growing delays, until the namespace has its service account.

@@ -11,7 +11,9 @@ export function describeStack(endpoints: StackEndpoints): string {
     ['kubeconfig', endpoints.kubeconfig],
     ['node', endpoints.nodeNote],
     ['object storage', `${s3.endpoint} (bucket ${s3.bucket}; keys in ${endpoints.directory}/stack.json)`],
-    ...(endpoints.registry === undefined ? [] : [['image registry', endpoints.registry] satisfies [string, string]]),
+    ...(endpoints.registry === undefined
+      ? []
+      : [['image registry', endpoints.registry] satisfies [string, string]]),
   ];
   return rows.map(([name, value]) => `  ${name.padEnd(15)} ${value}`).join('\n');
 }

@@ -27,7 +27,8 @@ function print(data: unknown, text: string): void {
 
 function stackOptions(): StackOptions {
   const { node, name, kubeconfig } = values;
-  if (node !== undefined && node !== 'real' && node !== 'simulated') throw new Error('--node is real or simulated');
+  if (node !== undefined && node !== 'real' && node !== 'simulated')
+    throw new Error('--node is real or simulated');
   return {
     registry: values.registry,
     temporalDatabase: values['temporal-database'],

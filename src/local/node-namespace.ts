@@ -52,7 +52,10 @@ export async function createNodeNamespace(
   const holder = startHolder(host);
   onServer(holder);
   const pid = await firstProcessOf(holder);
-  const enter = (command: string, commandArguments: readonly string[]): { command: string; arguments: string[] } => ({
+  const enter = (
+    command: string,
+    commandArguments: readonly string[],
+  ): { command: string; arguments: string[] } => ({
     command: required('nsenter', tools),
     arguments: ['--target', String(pid), '--net', '--mount', '--pid', '--', command, ...commandArguments],
   });
@@ -131,7 +134,8 @@ type Addresses = Pick<NodeNamespace, 'hostAddress' | 'nodeAddress' | 'podRange' 
 
 function insideScript(ip: string, { hostAddress, nodeAddress }: Addresses): string {
   const settings = Object.entries(kernelSettings).map(
-    ([name, value]) => `f=/run/settings-${name.replaceAll('/', '-')}; echo ${value} > $f; mount --bind $f /proc/sys/${name}`,
+    ([name, value]) =>
+      `f=/run/settings-${name.replaceAll('/', '-')}; echo ${value} > $f; mount --bind $f /proc/sys/${name}`,
   );
   return [
     // Servers write to fixed places below these three; the host's own must not see it. The project's

@@ -5,7 +5,9 @@ import { waitFor } from './wait.ts';
 const nodeSchema = z.object({
   spec: z.object({ taints: z.array(z.object({ key: z.string() })).default([]) }),
   status: z.object({
-    conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') })).default([]),
+    conditions: z
+      .array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') }))
+      .default([]),
   }),
 });
 
@@ -13,7 +15,11 @@ const nodeSchema = z.object({
  * Waits until the node takes pods: Ready, and no longer tainted by the controllers.
  * Ends at once when a server of the stack dies.
  */
-export async function untilNodeReady(client: ClusterClient, nodeName: string, failed: Promise<string>): Promise<void> {
+export async function untilNodeReady(
+  client: ClusterClient,
+  nodeName: string,
+  failed: Promise<string>,
+): Promise<void> {
   const died = new AbortController();
   void failed.then((reason) => {
     died.abort(new Error(reason));

@@ -30,7 +30,16 @@ export async function startObjectStorage(
     name: 'object-storage',
     command: program,
     // Without a folder for versions a plain delete of a locked object is refused, unlike S3's own answer.
-    arguments: ['--port', `127.0.0.1:${port}`, '--region', region, 'posix', '--versioning-dir', versions ?? '', objects ?? ''],
+    arguments: [
+      '--port',
+      `127.0.0.1:${port}`,
+      '--region',
+      region,
+      'posix',
+      '--versioning-dir',
+      versions ?? '',
+      objects ?? '',
+    ],
     // The keys go by environment: arguments can be read by every user of the machine.
     environment: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
   });

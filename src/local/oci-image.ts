@@ -82,7 +82,10 @@ export function imageArchive(images: readonly Image[]): Buffer {
     { path: 'index.json', content: Buffer.from(JSON.stringify(index)) },
     { path: 'blobs/' },
     { path: 'blobs/sha256/' },
-    ...[...blobs.values()].map(({ digest, content }) => ({ path: `blobs/${digest.replace(':', '/')}`, content })),
+    ...[...blobs.values()].map(({ digest, content }) => ({
+      path: `blobs/${digest.replace(':', '/')}`,
+      content,
+    })),
   ];
   return createTar(entries);
 }
@@ -95,6 +98,10 @@ function jsonBlob(mediaType: string, value: unknown): Blob {
   return blob(Buffer.from(JSON.stringify(value)), mediaType);
 }
 
-function descriptor({ mediaType, digest, content }: Blob): { mediaType: string; digest: string; size: number } {
+function descriptor({ mediaType, digest, content }: Blob): {
+  mediaType: string;
+  digest: string;
+  size: number;
+} {
   return { mediaType, digest, size: content.length };
 }

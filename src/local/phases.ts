@@ -39,7 +39,9 @@ export function phasePrinter(output: NodeJS.WriteStream): OnPhase {
   return ({ phase, state, seconds }) => {
     const text = `  ${phase}`;
     if (state === 'done' || state === 'failed') {
-      output.write(`${output.isTTY ? '\r\u001b[K' : ''}${text}: ${state === 'done' ? 'done' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
+      output.write(
+        `${output.isTTY ? '\r\u001b[K' : ''}${text}: ${state === 'done' ? 'done' : 'FAILED'} in ${seconds.toFixed(1)} s\n`,
+      );
       return;
     }
     if (output.isTTY) {

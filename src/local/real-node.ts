@@ -26,7 +26,10 @@ const socket = '/run/containerd/containerd.sock';
 const pauseReference = 'runbooks.local/pause:1';
 
 /** Starts containerd and puts the pause image into it; needs no API server yet. */
-export async function startContainerd(options: RealNodeOptions, onServer: (server: Server) => void): Promise<void> {
+export async function startContainerd(
+  options: RealNodeOptions,
+  onServer: (server: Server) => void,
+): Promise<void> {
   const { tools, namespace } = options;
   createCgroups(namespace.index);
   mkdirSync(nodeFile(options, ''), { recursive: true, mode: 0o700 });
@@ -36,7 +39,10 @@ export async function startContainerd(options: RealNodeOptions, onServer: (serve
   ]);
   onServer(server);
   const ctr = nodeCommand(options, 'ctr', ['version']);
-  await untilReady(server, async () => (await runCommand(ctr.command, ctr.arguments, { environment: ctr.environment })) !== '');
+  await untilReady(
+    server,
+    async () => (await runCommand(ctr.command, ctr.arguments, { environment: ctr.environment })) !== '',
+  );
   const archive = nodeFile(options, 'pause.tar');
   writeFileSync(archive, pauseArchive(tools));
   await importImages(options, archive);
@@ -92,7 +98,10 @@ export function nodeCommand(
   commandArguments: readonly string[],
 ): NodeCommand {
   const { tools, namespace } = options;
-  return { ...namespace.enter(required(program, tools), commandArguments), environment: nodeEnvironment(tools) };
+  return {
+    ...namespace.enter(required(program, tools), commandArguments),
+    environment: nodeEnvironment(tools),
+  };
 }
 
 function nodeEnvironment(tools: DebianTools): Record<string, string> {
@@ -103,7 +112,12 @@ function nodeEnvironment(tools: DebianTools): Record<string, string> {
   };
 }
 
-function startInside(options: RealNodeOptions, name: string, program: string, programArguments: string[]): Server {
+function startInside(
+  options: RealNodeOptions,
+  name: string,
+  program: string,
+  programArguments: string[],
+): Server {
   const inside = options.namespace.enter(program, programArguments);
   return startServer(options.host, { name, ...inside, environment: nodeEnvironment(options.tools) });
 }
@@ -162,12 +176,20 @@ function podNetwork({ namespace }: RealNodeOptions): unknown {
 
 function writeKubeletConfig(options: RealNodeOptions): string {
   const { files, namespace, addresses } = options;
-  const resolver = writeNodeFile(options, 'resolv.conf', existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : '');
+  const resolver = writeNodeFile(
+    options,
+    'resolv.conf',
+    existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf', 'utf8') : '',
+  );
   const config = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: addresses.nodeAddress,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: files.authority } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: files.authority },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: files.kubeletServing.certificate,
     tlsPrivateKeyFile: files.kubeletServing.key,
@@ -210,7 +232,11 @@ function writeProxyConfig(options: RealNodeOptions): string {
 
 /** There is no registry to pull a pause image from; a static shell that waits is one. */
 function pauseArchive(tools: DebianTools): Buffer {
-  const layer = createTar([{ path: 'busybox', content: readFileSync(required('busybox', tools)), mode: 0o755 }]);
+  const layer = createTar([
+    { path: 'busybox', content: readFileSync(required('busybox', tools)), mode: 0o755 },
+  ]);
   const command = ['/busybox', 'sh', '-c', 'trap "exit 0" TERM INT; /busybox sleep 2147483647 & wait'];
-  return imageArchive([buildImage({ reference: pauseReference, layers: [layer], command, user: '65535:65535' })]);
+  return imageArchive([
+    buildImage({ reference: pauseReference, layers: [layer], command, user: '65535:65535' }),
+  ]);
 }

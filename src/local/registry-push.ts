@@ -4,7 +4,12 @@ import type { Blob, Image } from './oci-image.ts';
  * Pushes an image to an OCI registry that is spoken to over plain HTTP, under a repository and tag.
  * Returns its reference by digest. Blobs that the registry has are not sent again.
  */
-export async function pushImage(registry: string, repository: string, tag: string, image: Image): Promise<string> {
+export async function pushImage(
+  registry: string,
+  repository: string,
+  tag: string,
+  image: Image,
+): Promise<string> {
   const base = `http://${registry}/v2/${repository}`;
   for (const blob of [...image.layers, image.config]) await pushBlob(base, blob);
   const { manifest } = image;
@@ -23,8 +28,13 @@ async function pushBlob(base: string, { digest, content }: Blob): Promise<void> 
 
 async function send(url: string, method: 'POST' | 'PUT', content?: Buffer, type?: string): Promise<Response> {
   const body = content === undefined ? {} : { body: new Uint8Array(content) };
-  const response = await fetch(url, { method, ...body, headers: type === undefined ? {} : { 'content-type': type } });
+  const response = await fetch(url, {
+    method,
+    ...body,
+    headers: type === undefined ? {} : { 'content-type': type },
+  });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${new URL(url).pathname}: ${response.status} ${text.slice(0, 200)}`);
+  if (!response.ok)
+    throw new Error(`${method} ${new URL(url).pathname}: ${response.status} ${text.slice(0, 200)}`);
   return response;
 }

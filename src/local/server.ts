@@ -43,7 +43,11 @@ export function startServer(host: ServerHost, options: ServerOptions): Server {
   const logFile = join(host.directory, 'logs', `${options.name}.log`);
   const log = openSync(logFile, 'a', 0o600);
   const guard = process.platform === 'linux' ? findProgram('setpriv') : undefined;
-  const line = [...(guard === undefined ? [] : [guard, '--pdeathsig', 'KILL', '--']), options.command, ...options.arguments];
+  const line = [
+    ...(guard === undefined ? [] : [guard, '--pdeathsig', 'KILL', '--']),
+    options.command,
+    ...options.arguments,
+  ];
   const child = spawn(line[0] ?? '', line.slice(1), {
     stdio: ['ignore', log, log],
     detached: true,
@@ -52,7 +56,11 @@ export function startServer(host: ServerHost, options: ServerOptions): Server {
   });
   closeSync(log);
   const identity = identityOf(child.pid ?? 0) ?? { pid: child.pid ?? 0, startTime: 'gone' };
-  host.record.add({ ...identity, name: options.name, executable: realpathSync(options.executable ?? options.command) });
+  host.record.add({
+    ...identity,
+    name: options.name,
+    executable: realpathSync(options.executable ?? options.command),
+  });
   return watch(child, options.name, logFile, identity);
 }
 
@@ -65,7 +73,9 @@ function watch(child: ChildProcess, name: string, logFile: string, identity: Pro
     });
     child.on('exit', (code, signal) => {
       ended = true;
-      resolve(`${name} ended with ${signal ?? `code ${code ?? 'unknown'}`}; the end of ${logFile}:\n${tailOf(logFile)}`);
+      resolve(
+        `${name} ended with ${signal ?? `code ${code ?? 'unknown'}`}; the end of ${logFile}:\n${tailOf(logFile)}`,
+      );
     });
   });
   const stop = async (): Promise<void> => {

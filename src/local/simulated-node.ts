@@ -33,7 +33,14 @@ export async function startSimulatedNode(
     startServer(host, {
       name: 'kwok',
       command: program,
-      arguments: ['--kubeconfig', files.kubeconfigs.kwok, '--config', config, '--server-address', `127.0.0.1:${port}`],
+      arguments: [
+        '--kubeconfig',
+        files.kubeconfigs.kwok,
+        '--config',
+        config,
+        '--server-address',
+        `127.0.0.1:${port}`,
+      ],
     }),
   );
 }

@@ -20,7 +20,11 @@ interface Stage {
 }
 
 /** Image tags whose pods fail: the demo's bad release, and two for tests. */
-export const failingTags = { neverReady: '1.7.6', crashLoop: 'crash-loop', imageError: 'image-error' } as const;
+export const failingTags = {
+  neverReady: '1.7.6',
+  crashLoop: 'crash-loop',
+  imageError: 'image-error',
+} as const;
 
 const readyStatus = '.status.conditions.[] | select( .type == "Ready" ) | .status';
 const tag = '.spec.containers.[].image | split(":") | .[-1]';
@@ -78,12 +82,18 @@ startTime: {{ $now | Quote }}
 }
 
 const running = 'running: {startedAt: {{ $now | Quote }}}';
-const waiting = (reason: string): string => `waiting: {reason: ${reason}, message: played by the simulated node}`;
+const waiting = (reason: string): string =>
+  `waiting: {reason: ${reason}, message: played by the simulated node}`;
 
 /** A failing pod stays as it is: its stage applies only while it has no container status yet. */
 function failing(name: string, imageTag: string, status: string): Stage {
   const fresh: Expression = { key: '.status.containerStatuses', operator: 'DoesNotExist' };
-  return stage(name, 'Pod', [alive, pending, fresh, { key: tag, operator: 'In', values: [imageTag] }], status);
+  return stage(
+    name,
+    'Pod',
+    [alive, pending, fresh, { key: tag, operator: 'In', values: [imageTag] }],
+    status,
+  );
 }
 
 export const podStages: readonly Stage[] = [
@@ -99,8 +109,16 @@ export const podStages: readonly Stage[] = [
     podStatus('Running', true, running),
   ),
   failing('pod-never-ready', failingTags.neverReady, podStatus('Running', false, running)),
-  failing('pod-crash-loop', failingTags.crashLoop, podStatus('Running', false, waiting('CrashLoopBackOff'), 3)),
-  failing('pod-image-error', failingTags.imageError, podStatus('Pending', false, waiting('ImagePullBackOff'))),
+  failing(
+    'pod-crash-loop',
+    failingTags.crashLoop,
+    podStatus('Running', false, waiting('CrashLoopBackOff'), 3),
+  ),
+  failing(
+    'pod-image-error',
+    failingTags.imageError,
+    podStatus('Pending', false, waiting('ImagePullBackOff')),
+  ),
   stage(
     'pod-complete',
     'Pod',
@@ -109,7 +127,11 @@ export const podStages: readonly Stage[] = [
       { key: '.status.phase', operator: 'In', values: ['Running'] },
       { key: '.metadata.ownerReferences.[].kind', operator: 'In', values: ['Job'] },
     ],
-    podStatus('Succeeded', false, 'terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}'),
+    podStatus(
+      'Succeeded',
+      false,
+      'terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}',
+    ),
   ),
   stage('pod-delete', 'Pod', [{ key: '.metadata.deletionTimestamp', operator: 'Exists' }]),
 ];

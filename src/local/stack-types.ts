@@ -48,5 +48,3 @@ export interface Stack {
   /** Ends every server and removes what the stack put on the host. May be called twice. */
   stop: () => Promise<void>;
 }
-
-

@@ -16,7 +16,12 @@ process.on('disconnect', () => {
 
 try {
   const reason = await upInForeground(
-    { ...options, onPhase: (event) => { tell({ kind: 'phase', event }); } },
+    {
+      ...options,
+      onPhase: (event) => {
+        tell({ kind: 'phase', event });
+      },
+    },
     (endpoints) => {
       ready = true;
       console.log(`${new Date().toISOString()} ready`);

@@ -47,6 +47,7 @@ function header({ path, target, mode }: TarEntry, size: number): Buffer {
 function splitPath(path: string): [prefix: string, name: string] {
   if (Buffer.byteLength(path) <= 100) return ['', path];
   const cut = path.indexOf('/', path.length - 101);
-  if (cut < 1 || cut > 155 || cut === path.length - 1) throw new Error(`too long a path for an archive: ${path}`);
+  if (cut < 1 || cut > 155 || cut === path.length - 1)
+    throw new Error(`too long a path for an archive: ${path}`);
   return [path.slice(0, cut), path.slice(cut + 1)];
 }

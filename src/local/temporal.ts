@@ -12,7 +12,10 @@ export interface TemporalOptions {
 export const temporalNamespace = 'default';
 
 /** Starts Temporal's development server with its UI; search attributes are the worker's business. */
-export async function startTemporal(options: TemporalOptions, onServer: (server: Server) => void): Promise<void> {
+export async function startTemporal(
+  options: TemporalOptions,
+  onServer: (server: Server) => void,
+): Promise<void> {
   const { host, program, ports, database } = options;
   const server = startServer(host, {
     name: 'temporal',
@@ -27,5 +30,7 @@ export async function startTemporal(options: TemporalOptions, onServer: (server:
   });
   onServer(server);
   // The UI answers this only when the server behind it does.
-  await untilReady(server, () => answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`));
+  await untilReady(server, () =>
+    answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`),
+  );
 }

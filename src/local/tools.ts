@@ -83,7 +83,9 @@ async function build(tool: Tool, directory: string, options: ToolOptions): Promi
     renameSync(join(scratch, tool.name), join(directory, tool.name));
     writeFileSync(join(directory, `${tool.name}.stamp`), stampOf(tool));
   } catch (error) {
-    throw new Error(`${tool.name} could not be built: ${messageOf(error)}\n${howToGet(tool)}`, { cause: error });
+    throw new Error(`${tool.name} could not be built: ${messageOf(error)}\n${howToGet(tool)}`, {
+      cause: error,
+    });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -104,7 +106,10 @@ async function compile(go: string, tool: Tool, scratch: string, signal?: AbortSi
   }
   // GOBIN is refused for another platform than the machine's own, so GOOS and GOARCH are cleared.
   const environment = { GOBIN: scratch, GOOS: '', GOARCH: '' };
-  await runCommand(go, ['install', ...flags, `${tool.build.package}@${tool.version}`], { environment, ...abort });
+  await runCommand(go, ['install', ...flags, `${tool.build.package}@${tool.version}`], {
+    environment,
+    ...abort,
+  });
 }
 
 function howToGet(tool: Tool): string {

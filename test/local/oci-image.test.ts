@@ -15,7 +15,11 @@ function image(tag: string): Image {
     { path: 'app/version', content: Buffer.from(tag) },
     { path: 'app/latest', target: 'version' },
   ]);
-  return buildImage({ reference: `example.invalid/app:${tag}`, layers: [shared(), own], command: ['/bin/tool'] });
+  return buildImage({
+    reference: `example.invalid/app:${tag}`,
+    layers: [shared(), own],
+    command: ['/bin/tool'],
+  });
 }
 
 describe('an image', () => {

@@ -67,11 +67,14 @@ describe('a tool is looked for', () => {
     expect(await obtain()).toEqual({ path, from: 'path' });
   });
 
-  test.each(['1.2.2', '1.2.30', '11.2.3'])('not on PATH with version %s, then in the tool folder', async (version) => {
-    onPath(version);
-    const path = inFolder(stampOf(tool));
-    expect(await obtain()).toEqual({ path, from: 'folder' });
-  });
+  test.each(['1.2.2', '1.2.30', '11.2.3'])(
+    'not on PATH with version %s, then in the tool folder',
+    async (version) => {
+      onPath(version);
+      const path = inFolder(stampOf(tool));
+      expect(await obtain()).toEqual({ path, from: 'folder' });
+    },
+  );
 
   test('not in the tool folder when it was built for another pin', async () => {
     inFolder(stampOf({ ...tool, version: 'v1.2.2' }));
@@ -87,5 +90,7 @@ test('an environment variable that names no program is an error, not a reason to
 
 test('without the tool and without Go the message says what to install and names the containers', async () => {
   process.env['PATH'] = '/nowhere';
-  await expect(obtain()).rejects.toThrow(/install Go 1\.26.*RUNBOOK_TOOL_RUNBOOKS_EXAMPLE_TOOL.*docker compose up/s);
+  await expect(obtain()).rejects.toThrow(
+    /install Go 1\.26.*RUNBOOK_TOOL_RUNBOOKS_EXAMPLE_TOOL.*docker compose up/s,
+  );
 });

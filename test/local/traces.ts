@@ -15,7 +15,9 @@ export function tracesOf(directory: string): Traces {
   const places = record.nodeIndex === undefined ? [] : nodePlaces(`runbooks${record.nodeIndex}`);
   return {
     left: () => [
-      ...[...record.processes, { ...record.supervisor, name: 'supervisor' }].filter(isRunning).map(({ name }) => name),
+      ...[...record.processes, { ...record.supervisor, name: 'supervisor' }]
+        .filter(isRunning)
+        .map(({ name }) => name),
       ...places.filter((path) => existsSync(path)),
       ...processesMentioning(directory),
     ],
@@ -24,7 +26,11 @@ export function tracesOf(directory: string): Traces {
 
 function nodePlaces(name: string): string[] {
   const cgroups = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup') : [];
-  return [`/sys/class/net/${name}`, `/sys/fs/cgroup/${name}`, ...cgroups.map((tree) => `/sys/fs/cgroup/${tree}/${name}`)];
+  return [
+    `/sys/class/net/${name}`,
+    `/sys/fs/cgroup/${name}`,
+    ...cgroups.map((tree) => `/sys/fs/cgroup/${tree}/${name}`),
+  ];
 }
 
 /** Children that no record names, such as containers, have the stack's folder in their command line or mounts. */
@@ -39,7 +45,10 @@ function processesMentioning(directory: string): string[] {
 function isInside(folder: string, directory: string): boolean {
   try {
     const line = readFileSync(join(folder, 'cmdline'), 'utf8');
-    return line.includes(`${directory}/`) || readFileSync(join(folder, 'mountinfo'), 'utf8').includes(`${directory}/`);
+    return (
+      line.includes(`${directory}/`) ||
+      readFileSync(join(folder, 'mountinfo'), 'utf8').includes(`${directory}/`)
+    );
   } catch {
     return false;
   }
