@@ -23,7 +23,7 @@ export async function cleanUpDeadStacks(directory = stacksDirectory): Promise<st
 export async function cleanUp(folder: string): Promise<void> {
   const index = readRecord(folder)?.nodeIndex;
   await endRecordedProcesses(folder);
-  if (index !== undefined) await removeNodeTraces(index);
+  if (index !== undefined) await removeNodeTraces(index, folder);
   for (const name of bulkyData) rmSync(join(folder, name), { recursive: true, force: true });
   rmSync(join(folder, 'processes.json'), { force: true });
   rmSync(join(folder, 'stack.json'), { force: true });
@@ -41,12 +41,20 @@ const bulkyData = [
   'kubeconfig',
 ];
 
-/** The link goes with the namespaces. When it stays, its number belongs to another, living stack by now. */
-async function removeNodeTraces(index: number): Promise<void> {
+/** The kernel removes the link a moment after the namespaces. One that stays is another stack's by now. */
+async function removeNodeTraces(index: number, own: string): Promise<void> {
   const link = join('/sys/class/net', linkName(index));
-  const gone = await waitFor(() => Promise.resolve(existsSync(link) ? undefined : true), {
+  const gone = (): boolean => !existsSync(link);
+  await waitFor(() => Promise.resolve(gone() || isUsedByOther(index, own) ? true : undefined), {
     what: `the link ${linkName(index)} to go`,
     timeoutMilliseconds: 5_000,
-  }).catch(() => false);
-  if (gone) await untilCgroupsRemoved(index);
+  }).catch(() => undefined);
+  if (gone()) await untilCgroupsRemoved(index);
+}
+
+function isUsedByOther(index: number, own: string): boolean {
+  return readdirSync(stacksDirectory)
+    .map((name) => join(stacksDirectory, name))
+    .filter((folder) => folder !== own)
+    .some((folder) => readRecord(folder)?.nodeIndex === index && runningSupervisor(folder) !== undefined);
 }

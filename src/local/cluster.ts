@@ -28,8 +28,6 @@ export interface ClusterContext {
   onPhase: OnPhase;
   onServer: (server: Server) => void;
   beforeStop: (work: () => Promise<void>) => void;
-  /** Settles when a server of the stack died. */
-  failed: Promise<string>;
   withRegistry: boolean;
 }
 
@@ -81,7 +79,7 @@ async function simulatedCluster(
   await runPhase(onPhase, 'simulated node', async () => {
     const kwok = { host, program: program(programs, 'kwok'), client, addresses, files, port: nodePort };
     await startSimulatedNode(kwok, onServer);
-    await untilNodeReady(client, addresses.nodeName, context.failed);
+    await untilNodeReady(client, addresses.nodeName, host.signal);
   });
   await client.close();
   return { ...clusterEndpoints(host, addresses, files), node: 'simulated', nodeNote: note, ...registry };
@@ -117,7 +115,7 @@ async function realCluster(
   ]);
   await runPhase(onPhase, 'real node', async () => {
     startNodeAgents(node, onServer);
-    await untilNodeReady(client, addresses.nodeName, context.failed);
+    await untilNodeReady(client, addresses.nodeName, host.signal);
   });
   await client.close();
   const imageImport = nodeCommand(node, 'ctr', ['--namespace', 'k8s.io', 'images', 'import']);

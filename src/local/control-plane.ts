@@ -11,7 +11,7 @@ export interface ControlPlaneOptions {
   ports: { etcd: number; etcdPeer: number; controllerManager: number; scheduler: number };
 }
 
-export function startEtcd({ host, programs, ports }: ControlPlaneOptions): Server {
+function startEtcd({ host, programs, ports }: ControlPlaneOptions): Server {
   const client = `http://127.0.0.1:${ports.etcd}`;
   const peer = `http://127.0.0.1:${ports.etcdPeer}`;
   return startServer(host, {
@@ -31,7 +31,7 @@ export function startEtcd({ host, programs, ports }: ControlPlaneOptions): Serve
   });
 }
 
-export function startApiServer({ host, programs, addresses, files, ports }: ControlPlaneOptions): Server {
+function startApiServer({ host, programs, addresses, files, ports }: ControlPlaneOptions): Server {
   return startServer(host, {
     name: 'kube-apiserver',
     command: programs.apiServer,
@@ -61,7 +61,7 @@ export function startApiServer({ host, programs, addresses, files, ports }: Cont
   });
 }
 
-export function startControllerManager({ host, programs, files, ports }: ControlPlaneOptions): Server {
+function startControllerManager({ host, programs, files, ports }: ControlPlaneOptions): Server {
   const kubeconfig = files.kubeconfigs.controllerManager;
   return startServer(host, {
     name: 'kube-controller-manager',
@@ -85,7 +85,7 @@ export function startControllerManager({ host, programs, files, ports }: Control
   });
 }
 
-export function startScheduler({ host, programs, files, ports }: ControlPlaneOptions): Server {
+function startScheduler({ host, programs, files, ports }: ControlPlaneOptions): Server {
   const kubeconfig = files.kubeconfigs.scheduler;
   return startServer(host, {
     name: 'kube-scheduler',
@@ -107,7 +107,7 @@ export async function startControlPlane(
   options: ControlPlaneOptions,
   onServer: (server: Server) => void,
 ): Promise<ClusterClient> {
-  const { addresses, files, ports } = options;
+  const { host, addresses, files, ports } = options;
   const etcd = startEtcd(options);
   onServer(etcd);
   const apiServer = startApiServer(options);
@@ -118,13 +118,13 @@ export async function startControlPlane(
     certificate: files.admin.certificate,
     key: files.admin.key,
   });
-  await untilReady(etcd, () => answers(`http://127.0.0.1:${ports.etcd}/health`));
-  await untilReady(apiServer, async () => (await client.get('/readyz')) === 'ok');
+  await untilReady(host, etcd, () => answers(`http://127.0.0.1:${ports.etcd}/health`));
+  await untilReady(host, apiServer, async () => (await client.get('/readyz')) === 'ok');
   // Started earlier, these two would only fail and wait with growing delays.
   const controllerManager = startControllerManager(options);
   onServer(controllerManager);
   onServer(startScheduler(options));
-  await untilReady(controllerManager, async () => {
+  await untilReady(host, controllerManager, async () => {
     // A pod without its service account is refused, and this account is made a moment after the namespace.
     await client.get('/api/v1/namespaces/default/serviceaccounts/default');
     return true;

@@ -33,7 +33,7 @@ export async function obtainDebianTools(onPhase: OnPhase): Promise<DebianTools> 
       `a real node needs ${missingFrom(found).join(', ')}: install containerd, runc and the CNI plugins`,
     );
   }
-  await withLock(join(toolsDirectory, 'lock-debian'), async () => {
+  await withLock(join(toolsDirectory, 'lock-debian'), onPhase, async () => {
     if (isUnpacked(directory)) return;
     await runPhase(onPhase, 'unpacking containerd, runc and the CNI plugins', () => unpackAll(directory));
   });
@@ -83,7 +83,11 @@ async function unpackAll(directory: string): Promise<void> {
   const downloads = join(scratch, 'downloads');
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(downloads, { recursive: true });
-  await runCommand('apt-get', ['download', '-q', ...(await packagesToFetch())], { directory: downloads });
+  await fetchPackages(downloads).catch(async () => {
+    // Package lists are missing or stale: fetching them changes nothing that is installed.
+    await runCommand('apt-get', ['update', '-q']);
+    await fetchPackages(downloads);
+  });
   for (const file of readdirSync(downloads)) {
     await runCommand('dpkg-deb', ['-x', join(downloads, file), scratch]);
   }
@@ -93,14 +97,14 @@ async function unpackAll(directory: string): Promise<void> {
   renameSync(scratch, directory);
 }
 
-/** What an installation would fetch: the packages that the host lacks, and the libraries that these lack. */
-async function packagesToFetch(): Promise<string[]> {
-  const simulate = async (): Promise<string> =>
-    runCommand('apt-get', ['install', '--simulate', '--no-install-recommends', ...debianPackages]);
-  const plan = await simulate().catch(async () => {
-    // Package lists are missing or stale: fetching them changes nothing that is installed.
-    await runCommand('apt-get', ['update', '-q']);
-    return simulate();
-  });
-  return [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+/** Downloads what an installation would: the packages that the host lacks, and the libraries that these lack. */
+async function fetchPackages(downloads: string): Promise<void> {
+  const plan = await runCommand('apt-get', [
+    'install',
+    '--simulate',
+    '--no-install-recommends',
+    ...debianPackages,
+  ]);
+  const names = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+  await runCommand('apt-get', ['download', '-q', ...names], { directory: downloads });
 }

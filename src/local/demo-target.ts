@@ -46,7 +46,14 @@ export async function loadImages(
 
 /** Runs the pinned kubectl against the stack's cluster and returns what it printed. */
 export async function kubectl(endpoints: StackEndpoints, line: readonly string[]): Promise<string> {
-  return runCommand(endpoints.kubectl, ['--kubeconfig', endpoints.kubeconfig, ...line]);
+  // Its cache would go to the home folder and outlive the cluster.
+  const common = [
+    '--kubeconfig',
+    endpoints.kubeconfig,
+    '--cache-dir',
+    join(endpoints.directory, 'kubectl-cache'),
+  ];
+  return runCommand(endpoints.kubectl, [...common, ...line]);
 }
 
 async function createNamespace(endpoints: StackEndpoints, namespace: string): Promise<void> {

@@ -1,23 +1,29 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { identityOf, isRunning, type ProcessIdentity } from './identity.ts';
+import { runPhase, type OnPhase } from './phases.ts';
 import { waitFor } from './wait.ts';
 
 const lockTimeoutMilliseconds = 30 * 60_000;
 
 /** Runs the work while this process alone holds the lock file; a lock whose holder died is taken over. */
-export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(file: string, onPhase: OnPhase, work: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(file), { recursive: true });
-  await waitFor(() => Promise.resolve(take(file) ? true : undefined), {
-    what: `the lock ${file}, held by process ${holderOf(file)?.pid ?? 'unknown'}`,
-    timeoutMilliseconds: lockTimeoutMilliseconds,
-    everyMilliseconds: 200,
-  });
+  if (!take(file))
+    await runPhase(onPhase, 'waiting for another process that prepares tools', () => untilTaken(file));
   try {
     return await work();
   } finally {
     rmSync(file, { force: true });
   }
+}
+
+async function untilTaken(file: string): Promise<void> {
+  await waitFor(() => Promise.resolve(take(file) ? true : undefined), {
+    what: `the lock ${file}, held by process ${holderOf(file)?.pid ?? 'unknown'}`,
+    timeoutMilliseconds: lockTimeoutMilliseconds,
+    everyMilliseconds: 200,
+  });
 }
 
 function take(file: string): boolean {

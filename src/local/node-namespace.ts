@@ -10,7 +10,8 @@ import { messageOf, waitFor } from './wait.ts';
  * one veth pair. kube-proxy knows one nftables table per network namespace, container runtimes
  * leave mounts and orphans: inside, none of that can collide with another stack or touch the
  * host's, and the kernel removes all of it when the namespaces' first process ends. What is left
- * of the host to clean are cgroups, which have no such owner.
+ * of the host to clean are cgroups, which have no such owner. Pods reach each other and the host's
+ * end of the link, and nothing beyond: no address is translated for them.
  */
 export interface NodeNamespace {
   index: number;

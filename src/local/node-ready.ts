@@ -18,12 +18,8 @@ const nodeSchema = z.object({
 export async function untilNodeReady(
   client: ClusterClient,
   nodeName: string,
-  failed: Promise<string>,
+  signal: AbortSignal,
 ): Promise<void> {
-  const died = new AbortController();
-  void failed.then((reason) => {
-    died.abort(new Error(reason));
-  });
   await waitFor(
     async () => {
       const { spec, status } = nodeSchema.parse(await client.get(`/api/v1/nodes/${nodeName}`));
@@ -33,6 +29,6 @@ export async function untilNodeReady(
       if (taint !== undefined) throw new Error(`it has the taint ${taint.key}`);
       return true;
     },
-    { what: `the node ${nodeName} to be ready`, timeoutMilliseconds: 60_000, signal: died.signal },
+    { what: `the node ${nodeName} to be ready`, timeoutMilliseconds: 60_000, signal },
   );
 }

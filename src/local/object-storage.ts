@@ -45,7 +45,7 @@ export async function startObjectStorage(
   });
   onServer(server);
   const storage = { endpoint: `http://127.0.0.1:${port}`, region, accessKeyId, secretAccessKey, bucket };
-  await untilReady(server, () => createBucket(storage));
+  await untilReady(host, server, () => createBucket(storage));
   return storage;
 }
 

@@ -76,7 +76,6 @@ export const debianPackages = [
   'runc',
   'containernetworking-plugins',
   'nftables',
-  'conntrack',
   'iproute2',
   'busybox-static',
 ] as const;

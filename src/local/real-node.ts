@@ -40,6 +40,7 @@ export async function startContainerd(
   onServer(server);
   const ctr = nodeCommand(options, 'ctr', ['version']);
   await untilReady(
+    options.host,
     server,
     async () => (await runCommand(ctr.command, ctr.arguments, { environment: ctr.environment })) !== '',
   );

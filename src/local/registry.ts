@@ -26,6 +26,6 @@ export async function startRegistry(
     environment: { OTEL_TRACES_EXPORTER: 'none' },
   });
   onServer(server);
-  await untilReady(server, () => answers(`http://${listen}/v2/`));
+  await untilReady(host, server, () => answers(`http://${listen}/v2/`));
   return listen;
 }

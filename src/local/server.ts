@@ -27,11 +27,15 @@ export interface Server {
 }
 
 const stopGraceMilliseconds = 2_000;
+// Many times what a server needs on a busy machine of two cores.
+const readyTimeoutMilliseconds = 60_000;
 
 /** What every server's start needs to know of its stack. */
 export interface ServerHost {
   directory: string;
   record: StackRecord;
+  /** Ends every wait of the start when a server died or the stack is stopped. */
+  signal: AbortSignal;
 }
 
 /**
@@ -93,20 +97,16 @@ export function tailOf(logFile: string, lines = 12): string {
   return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 }
 
-/** Waits until the server answers; ends at once, with its log, when it died instead. */
+/** Waits until the server answers; ends at once, with the log, when a server of the stack died instead. */
 export async function untilReady(
+  host: ServerHost,
   server: Server,
   probe: () => Promise<boolean>,
-  timeoutMilliseconds = 60_000,
 ): Promise<void> {
-  const died = new AbortController();
-  void server.exited.then((reason) => {
-    died.abort(new Error(reason));
-  });
   await waitFor(async () => ((await probe()) ? true : undefined), {
     what: `${server.name} to be ready (log: ${server.logFile})`,
-    timeoutMilliseconds,
-    signal: died.signal,
+    timeoutMilliseconds: readyTimeoutMilliseconds,
+    signal: host.signal,
   });
 }
 

@@ -74,8 +74,8 @@ async function startOnce(plan: Plan, choice: NodeChoice): Promise<Stack> {
   prepareFolder(directory);
   const self = identityOf(process.pid);
   if (self === undefined) throw new Error('this system does not tell when a process started');
-  const host = { directory, record: createRecord(directory, self) };
   const supervision = supervise(() => cleanUp(directory));
+  const host = { directory, record: createRecord(directory, self), signal: supervision.signal };
   const abort = (): void => void supervision.stop();
   options.signal?.addEventListener('abort', abort);
   try {

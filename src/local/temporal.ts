@@ -30,7 +30,7 @@ export async function startTemporal(
   });
   onServer(server);
   // The UI answers this only when the server behind it does.
-  await untilReady(server, () =>
+  await untilReady(host, server, () =>
     answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`),
   );
 }

@@ -34,7 +34,7 @@ export async function obtainTool(tool: Tool, options: ToolOptions): Promise<Foun
   const directory = options.directory ?? toolsDirectory;
   const found = fromEnvironment(tool) ?? (await fromPath(tool)) ?? fromFolder(tool, directory, 'folder');
   if (found !== undefined) return found;
-  return withLock(join(directory, 'lock'), async () => {
+  return withLock(join(directory, 'lock'), options.onPhase, async () => {
     // Another process may have built it while this one waited for the lock.
     return fromFolder(tool, directory, 'folder') ?? (await build(tool, directory, options));
   });

@@ -85,6 +85,7 @@ function spawnSupervisor(options: DetachedOptions, directory: string, logFile: s
   const program = fileURLToPath(new URL(`./supervisor${extname(import.meta.url)}`, import.meta.url));
   const child = spawn(process.execPath, [program, JSON.stringify(options)], {
     detached: true,
+    cwd: directory,
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);

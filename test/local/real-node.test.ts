@@ -10,6 +10,7 @@ import { stackDirectory } from '../../src/local/paths.ts';
 import { freePorts } from '../../src/local/ports.ts';
 import { runningSupervisor } from '../../src/local/record.ts';
 import { pushImage } from '../../src/local/registry-push.ts';
+import { startStack } from '../../src/local/stack.ts';
 import type { StackEndpoints } from '../../src/local/stack-types.ts';
 import { status } from '../../src/local/status.ts';
 import { upDetached } from '../../src/local/up.ts';
@@ -182,6 +183,24 @@ describeWhereItRuns(
       },
       30 * seconds,
     );
+
+    test('falls back to the simulated node when the real one does not start, and says why', async () => {
+      process.env['RUNBOOK_TOOL_KUBELET'] = '/bin/false';
+      try {
+        const stack = await startStack({ name: names[0] });
+        expect(stack.endpoints.node).toBe('simulated');
+        expect(stack.endpoints.nodeNote).toMatch(
+          /because the real node did not start: kubelet ended with code 1/,
+        );
+        await stack.stop();
+        await expect(startStack({ name: names[0], node: 'real' })).rejects.toThrow(
+          'kubelet ended with code 1',
+        );
+        expect(status().some(({ name }) => name === names[0])).toBe(false);
+      } finally {
+        Reflect.deleteProperty(process.env, 'RUNBOOK_TOOL_KUBELET');
+      }
+    }, 60_000);
 
     test(
       'leaves no process when its supervisor is killed, and nothing after the next command',
