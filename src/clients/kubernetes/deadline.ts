@@ -21,7 +21,7 @@ export const DEFAULT_TIMEOUT_SECONDS = 30;
 export async function withDeadline<T>(
   operation: string,
   { signal, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: CallOptions,
-  lifetime: AbortSignal,
+  lifetime: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();

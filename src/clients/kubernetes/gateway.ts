@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../contracts/kubernetes.ts';
 import { Credentials, type CredentialSource } from './credentials.ts';
 import { linkSignals, withDeadline, type CallOptions } from './deadline.ts';
@@ -13,6 +14,8 @@ import {
 } from './list.ts';
 import { stringifyLossless } from './lossless-json.ts';
 import { parseAnswer, toObject, type ObjectType } from './objects.ts';
+import { exec, type ExecOptions, type ExecResult, type PodCommand } from './pod-exec.ts';
+import { endOnAbort, openPortForward, type PodPort } from './pod-port-forward.ts';
 import {
   checkRawPath,
   collectionPath,
@@ -82,6 +85,13 @@ export interface KubernetesGateway {
   delete(ref: ObjectRef, options: DeleteOptions): Promise<void>;
   /** See {@link watch}: `SYNC` first, then changes, without end until the signal aborts or the loop is left. */
   watch(query: ListQuery, options: WatchOptions): AsyncIterable<WatchEvent>;
+  /** Runs a command in a container; see {@link ExecResult}. Unlike a GET it may have run although it failed. */
+  exec(target: PodCommand, options: ExecOptions): Promise<ExecResult>;
+  /**
+   * One TCP connection to a port of a pod. The signal ends the stream as long as it lives,
+   * `timeoutSeconds` bounds its opening only. Destroy it when done.
+   */
+  portForward(target: PodPort, options?: CallOptions): Promise<Duplex>;
   /** Any other path, e.g. `/version` or a pod's log. */
   raw(
     method: HttpRequest['method'],
@@ -197,6 +207,20 @@ class Gateway implements KubernetesGateway {
     } finally {
       unlink();
     }
+  }
+
+  async exec(target: PodCommand, options: ExecOptions): Promise<ExecResult> {
+    return await this.#call('EXEC pods', options, (signal) =>
+      exec(this.#transport.credentials, target, options, signal),
+    );
+  }
+
+  async portForward(target: PodPort, options: CallOptions = {}): Promise<Duplex> {
+    const stream = await this.#call('FORWARD pods', options, (signal) =>
+      openPortForward(this.#transport.credentials, target, signal),
+    );
+    endOnAbort(stream, [options.signal, this.#lifetime.signal]);
+    return stream;
   }
 
   async raw(
