@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { linkName } from './node-namespace.ts';
 import { stacksDirectory } from './paths.ts';
@@ -12,14 +12,25 @@ export async function cleanUpDeadStacks(directory = stacksDirectory): Promise<st
   const cleaned: string[] = [];
   for (const name of names) {
     const folder = join(directory, name);
-    if (readRecord(folder) === undefined || runningSupervisor(folder) !== undefined) continue;
+    if (readRecord(folder) === undefined) {
+      removeOldLogs(folder);
+      continue;
+    }
+    if (runningSupervisor(folder) !== undefined) continue;
     await cleanUp(folder);
     cleaned.push(name);
   }
   return cleaned;
 }
 
-/** Ends what is left of a stack and removes its traces on the host; its logs stay until its next start. */
+const logsKeptMilliseconds = 24 * 60 * 60_000;
+
+function removeOldLogs(folder: string): void {
+  const age = Date.now() - statSync(folder).mtimeMs;
+  if (age > logsKeptMilliseconds) rmSync(folder, { recursive: true, force: true });
+}
+
+/** Ends what is left of a stack and removes its traces on the host; its logs stay for a day. */
 export async function cleanUp(folder: string): Promise<void> {
   const index = readRecord(folder)?.nodeIndex;
   await endRecordedProcesses(folder);

@@ -40,7 +40,7 @@ export interface ClusterFiles {
 
 const commonName = 'runbooks-local-authority';
 /** Name of the cluster, context and user in the kubeconfig for people. */
-export const kubeconfigName = 'runbooks-local';
+const kubeconfigName = 'runbooks-local';
 
 /** Writes new keys and kubeconfigs into the folder; nothing of them outlives the stack. */
 export function writeClusterFiles(directory: string, addresses: ClusterAddresses): ClusterFiles {

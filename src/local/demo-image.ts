@@ -19,7 +19,7 @@ import { createTar, type TarEntry } from './tar.ts';
 
 /** The demo's repository of images; its tags are the files in demo/service/releases. */
 export const demoRepository = 'ghcr.io/acedergren/alecs-mcp-server-akamai';
-export const demoVersions = ['1.7.4', '1.7.5', '1.7.6'] as const;
+const demoVersions = ['1.7.4', '1.7.5', '1.7.6'] as const;
 export type DemoVersion = (typeof demoVersions)[number];
 
 const serviceDirectory = join(projectDirectory, 'demo', 'service');

@@ -8,7 +8,7 @@ export interface ProcessIdentity {
 }
 
 /** When the process with that pid started, in the system's own notation; undefined when there is none. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
       return (

@@ -70,7 +70,7 @@ export async function createNodeNamespace(
     podRange: `${block}.${base + 2}.0/23`,
     serviceRange: `${block}.${base + 4}.0/24`,
   };
-  const inside = enter('sh', ['-ec', insideScript(ip, addresses)]);
+  const inside = enter('sh', ['-ec', insideScript(ip, addresses), 'sh', localDirectory]);
   await runCommand(inside.command, inside.arguments);
   await connectHost(ip, index, addresses);
   return { index, ...addresses, holder, enter };
@@ -143,10 +143,10 @@ function insideScript(ip: string, { hostAddress, nodeAddress }: Addresses): stri
     // folder is kept visible in case it lies below one of them.
     'mount --make-rshared /',
     'mount -t tmpfs tmpfs /run',
-    `mkdir /run/keep && mount --rbind '${localDirectory}' /run/keep`,
+    'mkdir /run/keep && mount --rbind "$1" /run/keep',
     'mount -t tmpfs tmpfs /var/lib',
     'mount -t tmpfs tmpfs /var/log',
-    `mkdir -p '${localDirectory}' && mount --rbind /run/keep '${localDirectory}'`,
+    'mkdir -p "$1" && mount --rbind /run/keep "$1"',
     'mkdir -p /run/lock /run/netns',
     ...settings,
     `${ip} link set lo up`,

@@ -80,8 +80,8 @@ export async function untilCgroupsRemoved(index: number): Promise<void> {
   });
 }
 
-/** The command that puts an image archive into the node; also written down for other processes to use. */
-export async function importImages(options: RealNodeOptions, archive: string): Promise<void> {
+/** Puts an image archive into the node. */
+async function importImages(options: RealNodeOptions, archive: string): Promise<void> {
   const ctr = nodeCommand(options, 'ctr', ['--namespace', 'k8s.io', 'images', 'import', archive]);
   await runCommand(ctr.command, ctr.arguments, { environment: ctr.environment });
 }

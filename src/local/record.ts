@@ -4,7 +4,7 @@ import { executableOf, isRunning, signalProcess, type ProcessIdentity } from './
 import { waitFor } from './wait.ts';
 
 /** A process of a stack as the record keeps it. */
-export interface RecordedProcess extends ProcessIdentity {
+interface RecordedProcess extends ProcessIdentity {
   name: string;
   /** The program that it runs, or will run once a wrapper has become it. */
   executable: string;

@@ -20,7 +20,7 @@ interface Stage {
 }
 
 /** Image tags whose pods fail: the demo's bad release, and two for tests. */
-export const failingTags = {
+const failingTags = {
   neverReady: '1.7.6',
   crashLoop: 'crash-loop',
   imageError: 'image-error',
