@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../contracts/json.ts';
 import { KubernetesError, invalidResponse } from './errors.ts';
-import { apiRoot, checkKind, type ApiResource } from './resource-path.ts';
+import { apiRoot, type ApiResource } from './resource-path.ts';
 import { isJsonObject, parseAnswer } from './objects.ts';
 import type { Transport } from './transport.ts';
 
@@ -22,9 +22,6 @@ export class Discovery {
     { apiVersion, kind }: { apiVersion: string; kind: string },
     signal: AbortSignal,
   ): Promise<ApiResource> {
-    const operation = 'DISCOVER kind';
-    apiRoot(operation, apiVersion);
-    checkKind(operation, kind);
     const known = this.#known.get(apiVersion)?.get(kind);
     if (known !== undefined) return known;
     const fetched = (await this.#fetch(apiVersion, signal)).get(kind);

@@ -124,12 +124,14 @@ export function errorFromTransport(operation: string, error: unknown): Kubernete
 
 /** The code of a transport error (`ECONNRESET`), or a fixed word: never foreign text. */
 export function transportCode(error: unknown): string {
-  const candidates = [error, error instanceof Error ? error.cause : undefined];
-  for (const candidate of candidates) {
-    const code = candidate instanceof Error && 'code' in candidate ? candidate.code : undefined;
-    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code;
-  }
-  return 'connection failed';
+  const codes = [property(error, 'code'), property(property(error, 'cause'), 'code')];
+  const known = codes.find((code) => typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code));
+  return typeof known === 'string' ? known : 'connection failed';
+}
+
+/** Not by `instanceof`: errors of Node's core may come from another realm. */
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 const REASONS: Record<number, string> = {

@@ -17,6 +17,8 @@ import { parseAnswer, toObject, type ObjectType } from './objects.ts';
 import { exec, type ExecOptions, type ExecResult, type PodCommand } from './pod-exec.ts';
 import { endOnAbort, openPortForward, type PodPort } from './pod-port-forward.ts';
 import {
+  checkNamed,
+  checkPod,
   checkRawPath,
   collectionPath,
   describe,
@@ -153,21 +155,14 @@ class Gateway implements KubernetesGateway {
   }
 
   async create(object: KubernetesObject, options: WriteOptions): Promise<KubernetesObject> {
-    const { namespace } = refOf(object);
-    return await this.#call(`POST ${object.kind}`, options, async (signal) => {
-      const resource = await this.#discovery.find(object, signal);
-      requireNamespace(`POST ${resource.plural}`, resource, namespace);
-      const path = collectionPath(`POST ${resource.plural}`, resource, namespace);
-      const operation = describe('POST', resource, namespace);
-      const request = {
-        method: 'POST',
-        path,
-        query: writeQuery(options),
-        body: jsonBody(object),
-        operation,
-        signal,
-      } as const;
-      return await this.#object(request, resource);
+    const ref = refOf(object);
+    return await this.#call(checkNamed('POST', ref), options, async (signal) => {
+      const resource = await this.#discovery.find(ref, signal);
+      const operation = describe('POST', resource, ref.namespace, ref.name);
+      requireNamespace(operation, resource, ref.namespace);
+      const path = collectionPath(operation, resource, ref.namespace);
+      const content = { query: writeQuery(options), body: jsonBody(object) };
+      return await this.#object({ ...content, method: 'POST', path, operation, signal }, resource);
     });
   }
 
@@ -186,7 +181,7 @@ class Gateway implements KubernetesGateway {
       preconditions,
       ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
     });
-    await this.#call('DELETE', options, async (signal) => {
+    await this.#call(checkNamed('DELETE', ref), options, async (signal) => {
       await this.#transport.text((await this.#objectRequest('DELETE', ref, { body }, signal)).request);
     });
   }
@@ -199,7 +194,7 @@ class Gateway implements KubernetesGateway {
         {
           list: (signal) => this.list({ ...query, signal }),
           open: (version, signal) => this.#openWatch(query, version, signal),
-          operation: `WATCH ${query.kind}`,
+          operation: checkNamed('WATCH', query),
           type: query,
         },
         { ...options, signal: either.signal },
@@ -210,13 +205,13 @@ class Gateway implements KubernetesGateway {
   }
 
   async exec(target: PodCommand, options: ExecOptions): Promise<ExecResult> {
-    return await this.#call('EXEC pods', options, (signal) =>
+    return await this.#call(checkPod('EXEC', target), options, (signal) =>
       exec(this.#transport.credentials, target, options, signal),
     );
   }
 
   async portForward(target: PodPort, options: CallOptions = {}): Promise<Duplex> {
-    const stream = await this.#call('FORWARD pods', options, (signal) =>
+    const stream = await this.#call(checkPod('FORWARD', target), options, (signal) =>
       openPortForward(this.#transport.credentials, target, signal),
     );
     endOnAbort(stream, [options.signal, this.#lifetime.signal]);
@@ -259,13 +254,12 @@ class Gateway implements KubernetesGateway {
     options: CallOptions,
     content: RequestContent,
   ): Promise<KubernetesObject> {
-    return await this.#call(`${method} ${ref.kind}`, options, async (signal) => {
+    return await this.#call(checkNamed(method, ref), options, async (signal) => {
       const { request, resource } = await this.#objectRequest(method, ref, content, signal);
       return await this.#object(request, resource);
     });
   }
 
-  /** Validates the name before anything of it enters a path or a message. */
   async #objectRequest(
     method: HttpRequest['method'],
     ref: ObjectRef,
@@ -273,8 +267,8 @@ class Gateway implements KubernetesGateway {
     signal: AbortSignal,
   ): Promise<{ request: HttpRequest; resource: ApiResource }> {
     const resource = await this.#discovery.find(ref, signal);
-    const path = objectPath(`${method} ${resource.plural}`, resource, ref);
     const operation = describe(method, resource, ref.namespace, ref.name);
+    const path = objectPath(operation, resource, ref);
     return { request: { ...content, method, path, operation, signal }, resource };
   }
 
@@ -284,7 +278,7 @@ class Gateway implements KubernetesGateway {
   }
 
   #page(query: ListQuery, options: CallOptions, continueToken: string | undefined): Promise<ObjectPage> {
-    return this.#call(`LIST ${query.kind}`, options, async (signal) => {
+    return this.#call(checkNamed('LIST', query), options, async (signal) => {
       const { resource, operation } = await this.#collection('LIST', query, signal);
       return await readPage(this.#transport, resource, query, { operation, continueToken, signal });
     });
@@ -316,8 +310,8 @@ class Gateway implements KubernetesGateway {
     signal: AbortSignal,
   ): Promise<{ resource: ApiResource; operation: string; path: string }> {
     const resource = await this.#discovery.find(query, signal);
-    const path = collectionPath(`${verb} ${resource.plural}`, resource, query.namespace);
-    return { resource, path, operation: describe(verb, resource, query.namespace ?? '') };
+    const operation = describe(verb, resource, query.namespace ?? '');
+    return { resource, operation, path: collectionPath(operation, resource, query.namespace) };
   }
 }
 

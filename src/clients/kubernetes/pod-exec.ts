@@ -5,7 +5,7 @@ import type { Credentials } from './credentials.ts';
 import type { CallOptions } from './deadline.ts';
 import { KubernetesError, errorFromStatus, invalidInput } from './errors.ts';
 import { isJsonObject, parseAnswer } from './objects.ts';
-import { checkName, checkNamespace } from './resource-path.ts';
+import { checkName, checkPod } from './resource-path.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
 
 /** A command in a container. */
@@ -82,12 +82,10 @@ export async function exec(
   }
 }
 
-function checkTarget({ namespace, pod, container, command }: PodCommand): string {
-  checkNamespace('EXEC pods', namespace);
-  checkName('EXEC pods', pod);
-  const operation = `EXEC pods ${namespace}/${pod}`;
-  checkName(operation, container);
-  if (command.length === 0) throw invalidInput(operation, 'the command is empty');
+function checkTarget(target: PodCommand): string {
+  const operation = checkPod('EXEC', target);
+  checkName(operation, target.container);
+  if (target.command.length === 0) throw invalidInput(operation, 'the command is empty');
   return operation;
 }
 

@@ -4,7 +4,7 @@ import { openChannels, sendOnChannel } from './channel-socket.ts';
 import { linkSignals } from './deadline.ts';
 import type { Credentials } from './credentials.ts';
 import { KubernetesError, invalidInput } from './errors.ts';
-import { checkName, checkNamespace } from './resource-path.ts';
+import { checkPod } from './resource-path.ts';
 
 /** A port of a pod. */
 export interface PodPort {
@@ -32,9 +32,7 @@ export async function openPortForward(
   { namespace, pod, port }: PodPort,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  checkNamespace('FORWARD pods', namespace);
-  checkName('FORWARD pods', pod);
-  const operation = `FORWARD pods ${namespace}/${pod} port ${port}`;
+  const operation = `${checkPod('FORWARD', { namespace, pod })} port ${port}`;
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw invalidInput(operation, 'not a port number');
   return await openChannels(

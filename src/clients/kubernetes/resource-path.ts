@@ -23,19 +23,39 @@ export function apiRoot(operation: string, apiVersion: string): string {
   return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }
 
-/** @throws {@link KubernetesError} `InvalidInput` */
-export function checkKind(operation: string, kind: string): void {
-  check(operation, 'kind', kind, KIND, 'e.g. "Deployment"');
+/** What a caller names; an empty or missing namespace means a kind without one, or (for lists) all. */
+export interface Named {
+  apiVersion: string;
+  kind: string;
+  namespace?: string;
+  name?: string;
+}
+
+/**
+ * Checks everything that a caller names before any request, and before any of it enters a message.
+ * Returns what can be said of the operation until discovery tells the plural: `GET Deployment alecs/web`.
+ *
+ * @throws {@link KubernetesError} `InvalidInput`
+ */
+export function checkNamed(verb: string, { apiVersion, kind, namespace = '', name }: Named): string {
+  apiRoot(verb, apiVersion);
+  check(verb, 'kind', kind, KIND, 'e.g. "Deployment"');
+  if (namespace !== '') checkNamespace(verb, namespace);
+  if (name !== undefined) checkName(verb, name);
+  return `${verb} ${kind}${place(namespace, name)}`;
+}
+
+/** The same for what runs in a pod. @throws {@link KubernetesError} `InvalidInput` */
+export function checkPod(verb: string, { namespace, pod }: { namespace: string; pod: string }): string {
+  checkNamespace(verb, namespace);
+  checkName(verb, pod);
+  return `${verb} pods${place(namespace, pod)}`;
 }
 
 /** The path of all objects of a kind, in one namespace or (without one) in all. @throws {@link KubernetesError} `InvalidInput` */
-export function collectionPath(
-  operation: string,
-  resource: ApiResource,
-  namespace: string | undefined,
-): string {
+export function collectionPath(operation: string, resource: ApiResource, namespace = ''): string {
   const root = apiRoot(operation, resource.apiVersion);
-  if (namespace === undefined || namespace === '') return `${root}/${resource.plural}`;
+  if (namespace === '') return `${root}/${resource.plural}`;
   if (!resource.namespaced) {
     throw invalidInput(operation, `${resource.kind} has no namespace: leave it empty`);
   }
@@ -43,7 +63,7 @@ export function collectionPath(
   return `${root}/namespaces/${namespace}/${resource.plural}`;
 }
 
-/** The path of one object. @throws {@link KubernetesError} `InvalidInput` before anything hostile becomes a path. */
+/** The path of one object. @throws {@link KubernetesError} `InvalidInput` */
 export function objectPath(
   operation: string,
   resource: ApiResource,
@@ -74,8 +94,7 @@ export function checkName(operation: string, name: string): void {
 /** The operation of a message: `PATCH deployments.apps alecs/web`. */
 export function describe(verb: string, resource: ApiResource, namespace: string, name?: string): string {
   const group = resource.apiVersion.includes('/') ? `.${resource.apiVersion.split('/')[0] ?? ''}` : '';
-  const where = [namespace, name ?? ''].filter((part) => part !== '').join('/');
-  return `${verb} ${resource.plural}${group}${where === '' ? '' : ` ${where}`}`;
+  return `${verb} ${resource.plural}${group}${place(namespace, name)}`;
 }
 
 /** A path that a caller wrote by hand. @throws {@link KubernetesError} `InvalidInput` when it could leave its place. */
@@ -85,6 +104,11 @@ export function checkRawPath(operation: string, path: string): void {
     operation,
     'the path must be absolute, of plain segments; the query goes into its own option',
   );
+}
+
+function place(namespace: string, name = ''): string {
+  const parts = [namespace, name].filter((part) => part !== '');
+  return parts.length === 0 ? '' : ` ${parts.join('/')}`;
 }
 
 function check(operation: string, what: string, value: unknown, pattern: RegExp, rule: string): void {
