@@ -1,17 +1,7 @@
-import { KubeConfig } from '@kubernetes/client-node';
-import { existsSync } from 'node:fs';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Agent, RequestOptions } from 'node:https';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { KubernetesError, invalidInput, transportCode } from './errors.ts';
-
-/** Where the kubeconfig is, and which of its contexts to use. */
-export interface CredentialSource {
-  /** This file only; without it: `KUBECONFIG`, the pod's service account, `~/.kube/config`. */
-  kubeconfigPath?: string;
-  /** Name of a context; without it the file's current one. */
-  context?: string;
-}
+import { KubernetesError, errorCode } from './errors.ts';
+import { clusterOf, loadKubeconfig, type CredentialSource } from './kubeconfig.ts';
 
 /** How to reach the API server at this moment. Holds secrets: never log it. */
 export interface ClusterAccess {
@@ -26,12 +16,10 @@ export interface ClusterAccess {
 }
 
 /** The TLS options that kubeconfigs can set. */
-export type TlsOptions = Pick<
+type TlsOptions = Pick<
   RequestOptions,
   'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
 >;
-
-const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
  * Credentials by client-node's rules: client certificates, tokens, token files, exec plugins, OIDC,
@@ -49,7 +37,7 @@ export class Credentials {
   /** @throws {@link KubernetesError} when no usable kubeconfig is found; it names the file, not its content. */
   constructor(source: CredentialSource) {
     this.#source = source;
-    this.#kubeConfig = load(source);
+    this.#kubeConfig = loadKubeconfig(source);
     this.server = publicUrl(clusterOf(this.#kubeConfig).server);
   }
 
@@ -61,7 +49,7 @@ export class Credentials {
   /** Forgets every cached credential and reads the kubeconfig again, unless that happened since `generation`. */
   renew(generation: number): void {
     if (generation !== this.#generation) return;
-    this.#kubeConfig = load(this.#source);
+    this.#kubeConfig = loadKubeconfig(this.#source);
     this.#generation += 1;
     this.#pending = undefined;
   }
@@ -86,8 +74,9 @@ async function resolveAccess(kubeConfig: KubeConfig): Promise<ClusterAccess> {
   await kubeConfig.applyToHTTPSOptions(applied);
   const headers: Record<string, string> = {};
   if (typeof applied.auth === 'string') headers['authorization'] = `Basic ${btoa(applied.auth)}`;
-  for (const [name, value] of Object.entries(applied.headers ?? {}))
-    headers[name.toLowerCase()] = String(value);
+  for (const [name, value] of Object.entries(applied.headers ?? {})) {
+    headers[name.toLowerCase()] = String(value).trim(); // token files often end with a line end
+  }
   return {
     server: cluster.server,
     headers,
@@ -102,59 +91,10 @@ function tlsOptions(applied: RequestOptions): TlsOptions {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-function load(source: CredentialSource): KubeConfig {
-  const kubeConfig = new KubeConfig();
-  try {
-    loadFrom(kubeConfig, source.kubeconfigPath);
-  } catch (error) {
-    if (error instanceof KubernetesError) throw error;
-    // The YAML parser quotes the file around a fault, tokens included: its message is dropped.
-    const from = source.kubeconfigPath ?? process.env['KUBECONFIG'] ?? 'the default places';
-    throw configError(`the kubeconfig from ${from} cannot be read or is not valid (${transportCode(error)})`);
-  }
-  selectContext(kubeConfig, source.context);
-  return kubeConfig;
-}
-
-function loadFrom(kubeConfig: KubeConfig, path: string | undefined): void {
-  const home = join(homedir(), '.kube', 'config');
-  if (path !== undefined) kubeConfig.loadFromFile(path);
-  else if (process.env['KUBECONFIG']) kubeConfig.loadFromDefault();
-  else if (process.env['KUBERNETES_SERVICE_HOST'] && existsSync(SERVICE_ACCOUNT_TOKEN))
-    kubeConfig.loadFromCluster();
-  else if (existsSync(home)) kubeConfig.loadFromFile(home);
-  else throw configError('no kubeconfig was given, KUBECONFIG is not set, and there is no ~/.kube/config');
-}
-
-function selectContext(kubeConfig: KubeConfig, context: string | undefined): void {
-  const names = kubeConfig.getContexts().map(({ name }) => name);
-  const wanted = context ?? kubeConfig.getCurrentContext();
-  if (!names.includes(wanted)) {
-    throw configError(`the kubeconfig has no context ${JSON.stringify(wanted)}, only: ${names.join(', ')}`);
-  }
-  kubeConfig.setCurrentContext(wanted);
-  const { server, skipTLSVerify } = clusterOf(kubeConfig);
-  if (server.startsWith('http:') && !skipTLSVerify) {
-    throw configError('its server uses plain http: set insecure-skip-tls-verify if that is meant');
-  }
-}
-
-function clusterOf(kubeConfig: KubeConfig): NonNullable<ReturnType<KubeConfig['getCurrentCluster']>> {
-  const cluster = kubeConfig.getCurrentCluster();
-  if (!cluster || !URL.canParse(cluster.server)) {
-    throw configError('its context names no cluster with a valid server URL');
-  }
-  return cluster;
-}
-
-function configError(explanation: string): KubernetesError {
-  return invalidInput('load kubeconfig', explanation);
-}
-
 /** A plugin that is not installed does not appear by itself; anything else may pass. */
 function noCredentials(operation: string, error: unknown): KubernetesError {
-  const code = transportCode(error);
-  const explanation = `no credential could be obtained (${code === 'connection failed' ? 'the plugin or file failed' : code})`;
+  const code = errorCode(error);
+  const explanation = `the credential plugin or file failed (${code})`;
   return new KubernetesError({
     operation,
     reason: 'NoCredentials',

@@ -9,7 +9,7 @@ export interface CallOptions {
 }
 
 /** Seconds that a call may take when the caller says nothing: the API server's own limit is 60. */
-export const DEFAULT_TIMEOUT_SECONDS = 30;
+const DEFAULT_TIMEOUT_SECONDS = 30;
 
 /**
  * Runs `work` with one signal that ends on the caller's abort, the gateway's end or the deadline.

@@ -5,7 +5,11 @@ import { parseLossless } from './lossless-json.ts';
 export interface KubernetesErrorDetails {
   /** What was tried, e.g. `PATCH deployments.apps alecs/alecs-server`. */
   operation: string;
-  /** The API server's `Status.reason` (e.g. `Conflict`), or one of {@link GatewayReason}. */
+  /**
+   * The API server's `Status.reason` (e.g. `Conflict`), or one of ours: `InvalidInput`, `UnknownKind`,
+   * `NoCredentials`, `CertificateNotTrusted`, `NetworkError`, `Timeout`, `InvalidResponse`, `CommandNotRun`,
+   * `GatewayClosed`.
+   */
   reason: string;
   retryable: boolean;
   /** HTTP status; missing when no answer came. */
@@ -23,18 +27,6 @@ export interface FieldCause {
   field: string;
   reason: string;
 }
-
-/** Reasons that come from this gateway and not from the API server. */
-export type GatewayReason =
-  | 'InvalidInput'
-  | 'UnknownKind'
-  | 'NoCredentials'
-  | 'CertificateNotTrusted'
-  | 'NetworkError'
-  | 'Timeout'
-  | 'InvalidResponse'
-  | 'CommandNotRun'
-  | 'GatewayClosed';
 
 /**
  * The one error that leaves the gateway, besides the abort reason of the caller's own signal.
@@ -112,7 +104,7 @@ export function errorFromStatus(
 /** Translates an error thrown by the transport (undici, tls, ws). Only its code is used. */
 export function errorFromTransport(operation: string, error: unknown): KubernetesError {
   if (error instanceof KubernetesError) return error;
-  const code = transportCode(error);
+  const code = errorCode(error);
   const untrusted = /^CERT_|^ERR_TLS_|SELF_SIGNED|^UNABLE_TO_/.test(code);
   return new KubernetesError({
     operation,
@@ -122,11 +114,14 @@ export function errorFromTransport(operation: string, error: unknown): Kubernete
   });
 }
 
-/** The code of a transport error (`ECONNRESET`), or a fixed word: never foreign text. */
-export function transportCode(error: unknown): string {
+/** What stands for a code where there is none. */
+const NO_CODE = 'no further reason';
+
+/** The code of a foreign error (`ECONNRESET`), or a fixed word: never foreign text. */
+export function errorCode(error: unknown): string {
   const codes = [property(error, 'code'), property(property(error, 'cause'), 'code')];
   const known = codes.find((code) => typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code));
-  return typeof known === 'string' ? known : 'connection failed';
+  return typeof known === 'string' ? known : NO_CODE;
 }
 
 /** Not by `instanceof`: errors of Node's core may come from another realm. */

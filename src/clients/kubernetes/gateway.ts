@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../contracts/kubernetes.ts';
-import { Credentials, type CredentialSource } from './credentials.ts';
+import { Credentials } from './credentials.ts';
 import { linkSignals, withDeadline, type CallOptions } from './deadline.ts';
 import { Discovery } from './discovery.ts';
 import { KubernetesError } from './errors.ts';
@@ -12,6 +12,7 @@ import {
   type ObjectList,
   type ObjectPage,
 } from './list.ts';
+import type { CredentialSource } from './kubeconfig.ts';
 import { stringifyLossless } from './lossless-json.ts';
 import { parseAnswer, toObject, type ObjectType } from './objects.ts';
 import { exec, type ExecOptions, type ExecResult, type PodCommand } from './pod-exec.ts';
@@ -30,7 +31,7 @@ import { Transport, type HttpRequest } from './transport.ts';
 import { watch, type WatchEvent, type WatchOptions } from './watch.ts';
 
 /** For writes: who writes, and whether only to try. */
-export interface WriteOptions extends CallOptions {
+interface WriteOptions extends CallOptions {
   /** Name under which the API server records the written fields. */
   fieldManager: string;
   /** The server does everything except storing. */
@@ -38,20 +39,20 @@ export interface WriteOptions extends CallOptions {
 }
 
 /** For server-side apply. */
-export interface ApplyOptions extends WriteOptions {
+interface ApplyOptions extends WriteOptions {
   /** Take fields over from other managers; otherwise such a field gives 409. */
   force: boolean;
 }
 
 /** For deletes. */
-export interface DeleteOptions extends CallOptions {
+interface DeleteOptions extends CallOptions {
   /** Delete exactly this object (and version): anything else gives 409. */
   preconditions: { uid: string; resourceVersion?: string };
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
 }
 
 /** For requests outside the objects' API. */
-export interface RawOptions extends CallOptions {
+interface RawOptions extends CallOptions {
   query?: URLSearchParams;
   body?: { contentType: string; text: string };
 }

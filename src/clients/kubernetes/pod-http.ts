@@ -52,6 +52,8 @@ export async function httpGetThroughPod(
 }
 
 async function get(tunnel: Duplex, path: string, maxBodyBytes: number): Promise<PodHttpAnswer> {
+  // node:http would wait for ever on a stream that broke before it listened.
+  if (tunnel.errored !== null) throw tunnel.errored;
   const start = performance.now();
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { host: 'localhost', connection: 'close', 'user-agent': 'alecs-runbooks' };

@@ -82,7 +82,7 @@ export function requireNamespace(operation: string, resource: ApiResource, names
 }
 
 /** @throws {@link KubernetesError} `InvalidInput` */
-export function checkNamespace(operation: string, namespace: string): void {
+function checkNamespace(operation: string, namespace: string): void {
   check(operation, 'namespace', namespace, LABEL, 'lower-case letters, digits and hyphens');
 }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Agent, ProxyAgent, Socks5ProxyAgent, request, type Dispatcher } from 'undici';
 import type { ClusterAccess, Credentials } from './credentials.ts';
 import { settleOnAbort } from './deadline.ts';
-import { KubernetesError, errorFromAnswer, errorFromTransport, transportCode } from './errors.ts';
+import { KubernetesError, errorFromAnswer, errorFromTransport, errorCode } from './errors.ts';
 
 /** One HTTP request to the API server. */
 export interface HttpRequest {
@@ -83,7 +83,7 @@ export class Transport {
     try {
       return await this.#sendOnce(http, access);
     } catch (error) {
-      if (http.method === 'GET' && !http.signal.aborted && CLOSED_UNDER_US.has(transportCode(error))) {
+      if (http.method === 'GET' && !http.signal.aborted && CLOSED_UNDER_US.has(errorCode(error))) {
         return await this.#sendOnce(http, access).catch((second: unknown) => {
           throw transportError(http, second);
         });

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { ExecOptions, ExecResult } from '../../../src/clients/kubernetes/pod-exec.ts';
-import { httpGetThroughPod } from '../../../src/clients/kubernetes/pod-http.ts';
+import { httpGetThroughPod, type PodDialer } from '../../../src/clients/kubernetes/pod-http.ts';
 import { failureOf } from './support/failure.ts';
 import { startScriptedApi, type ScriptedApi } from './support/scripted-api.ts';
 
@@ -183,6 +183,23 @@ describe('a tunnel', () => {
     const error = await failureOf(text(await api.gateway.portForward(target)));
     expect(error.reason).toBe('NetworkError');
     expect(error.message).not.toContain('canary');
+  });
+
+  test('that broke before the HTTP request was sent is a NetworkError at once', async () => {
+    onSocket = (socket) => {
+      socket.send(frame(1, Buffer.concat([port, Buffer.from('connection refused')])));
+    };
+    const dialer: PodDialer = {
+      portForward: async (pod, options) => {
+        const stream = await api.gateway.portForward(pod, options);
+        if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
+        return stream;
+      },
+    };
+    const error = await failureOf(
+      httpGetThroughPod(dialer, { ...target, path: '/health' }, { timeoutSeconds: 5 }),
+    );
+    expect(error.reason).toBe('NetworkError');
   });
 
   test('waits for a slow reader instead of filling memory', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { createKubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import { scratch } from './support/cluster.ts';
 import { failureOf } from './support/failure.ts';
@@ -185,6 +186,62 @@ describe('credentials', () => {
     api.answer = (_request, response) => sendStatus(response, 401, 'Unauthorized');
     expect(await failureOf(api.gateway.get(CONFIG_MAP))).toMatchObject({ status: 401, retryable: false });
     expect(api.seen).toHaveLength(2);
+  });
+
+  test('a token file is used beside the kubeconfig, and read again after 401', async () => {
+    const files = scratch();
+    files.file('token', 'old\n');
+    const user = { token: 'ignored', tokenFile: 'token' };
+    const kubeconfigPath = files.file('kubeconfig', scriptedKubeconfig(api.port, user));
+    const gateway = createKubernetesGateway({ kubeconfigPath });
+    api.answer = (request, response) => {
+      if (request.authorization === 'Bearer new') succeed(request, response);
+      else sendStatus(response, 401, 'Unauthorized');
+    };
+    expect((await failureOf(gateway.get(CONFIG_MAP))).status).toBe(401);
+    files.file('token', 'new\n');
+    await gateway.get(CONFIG_MAP);
+    const sent = api.seen.map(({ authorization }) => authorization);
+    expect(sent).toEqual(['Bearer old', 'Bearer old', 'Bearer old', 'Bearer new']);
+    await gateway.close();
+    files.remove();
+  });
+
+  test('a credential plugin is asked once for all calls that wait for it', async () => {
+    const files = scratch();
+    const credential = JSON.stringify({
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'plugin' },
+    });
+    const log = files.file('log', '');
+    const script = files.file('plugin.sh', `echo asked >> ${log}; echo '${credential}'`);
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: [script] };
+    const gateway = createKubernetesGateway({
+      kubeconfigPath: files.file('kubeconfig', scriptedKubeconfig(api.port, { exec })),
+    });
+    api.answer = succeed;
+    await Promise.all([1, 2, 3].map(() => gateway.get(CONFIG_MAP)));
+    expect(new Set(api.seen.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer plugin']));
+    expect(readFileSync(log, 'utf8')).toBe('asked\n');
+    await gateway.close();
+    files.remove();
+  });
+
+  test('KUBECONFIG may name several files; the first decides the current context', () => {
+    const files = scratch();
+    const first = files.file('first', scriptedKubeconfig(1001, {}));
+    const second = files.file('second', scriptedKubeconfig(1002, {}, 'other'));
+    const before = process.env['KUBECONFIG'];
+    process.env['KUBECONFIG'] = `${first}:${second}`;
+    try {
+      expect(createKubernetesGateway().server).toBe('http://127.0.0.1:1001');
+      expect(createKubernetesGateway({ context: 'other' }).server).toBe('http://127.0.0.1:1002');
+    } finally {
+      if (before === undefined) delete process.env['KUBECONFIG'];
+      else process.env['KUBECONFIG'] = before;
+      files.remove();
+    }
   });
 
   test.each([

@@ -21,13 +21,25 @@ beforeAll(async () => {
   if (!onRealNode) return;
   gateway = realGateway();
   namespace = await ownNamespace(gateway);
+  await gateway.create(
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'credentials', namespace: namespace.name },
+      data: { edgerc: 'client_token = none' }, // without it the demo service calls itself unhealthy
+    },
+    { fieldManager: 'test' },
+  );
   const spec = {
     terminationGracePeriodSeconds: 0,
+    volumes: [{ name: 'credentials', configMap: { name: 'credentials' } }],
     containers: [
       {
         name: 'main',
         image: IMAGE,
         imagePullPolicy: 'IfNotPresent',
+        env: [{ name: 'AKAMAI_EDGERC', value: '/etc/alecs/edgerc' }],
+        volumeMounts: [{ name: 'credentials', mountPath: '/etc/alecs' }],
         readinessProbe: { httpGet: { path: '/health', port: PORT }, periodSeconds: 1 },
       },
     ],
@@ -73,7 +85,7 @@ onRealPods('a command in a pod', () => {
   });
 
   test('that succeeds has exit code 0', async () => {
-    expect((await run(['true'])).exitCode).toBe(0);
+    expect((await run(['sh', '-c', 'exit 0'])).exitCode).toBe(0);
   });
 
   test('that is killed has exit code 137', async () => {
@@ -96,7 +108,7 @@ onRealPods('a command in a pod', () => {
     [5, '12345', true],
     [7, '123456', false],
   ])('with 6 bytes of output and a limit of %i keeps %s', async (maxOutputBytes, stdout, truncated) => {
-    expect(await run(['printf', '123456'], { maxOutputBytes })).toEqual({
+    expect(await run(['sh', '-c', 'printf 123456'], { maxOutputBytes })).toEqual({
       exitCode: 0,
       stdout,
       stderr: '',

@@ -31,7 +31,7 @@ export function scratch(): { file(name: string, content: string): string; remove
   };
 }
 
-export function realKubeconfig(): KubeconfigContent {
+function realKubeconfig(): KubeconfigContent {
   return parse(readFileSync(process.env['RUNBOOK_TEST_KUBECONFIG'] ?? '', 'utf8')) as KubeconfigContent;
 }
 

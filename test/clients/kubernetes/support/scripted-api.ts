@@ -9,7 +9,7 @@ import {
 import { scratch } from './cluster.ts';
 
 /** One request as the scripted server saw it. */
-export interface SeenRequest {
+interface SeenRequest {
   method: string;
   path: string;
   query: URLSearchParams;
@@ -82,17 +82,16 @@ export async function startScriptedApi(): Promise<ScriptedApi> {
   return api;
 }
 
-/** A kubeconfig for a scripted server. */
-export function scriptedKubeconfig(port: number, user: Record<string, unknown>): string {
+/** A kubeconfig for a scripted server; `name` is that of its context, cluster and user. */
+export function scriptedKubeconfig(port: number, user: Record<string, unknown>, name = 'scripted'): string {
+  const cluster = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    'current-context': 'scripted',
-    clusters: [
-      { name: 'c', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
-    ],
-    users: [{ name: 'u', user }],
-    contexts: [{ name: 'scripted', context: { cluster: 'c', user: 'u' } }],
+    'current-context': name,
+    clusters: [{ name, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
   });
 }
 
