@@ -1,20 +1,16 @@
 import { z } from 'zod';
+import { dnsLabel } from './kubernetes-names.ts';
 
 const oneLine = (most: number) =>
   z
     .string()
     .min(1)
     .max(most)
-    .regex(/^[^\p{Cc}]*$/u, 'must be one line without control characters');
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'must be one line without control characters');
 
 /** Fields that every procedure's input has. */
 export const requestBase = {
-  target: z
-    .string()
-    .min(1)
-    .max(63)
-    .optional()
-    .describe('Name of the target profile; without it the default target.'),
+  target: dnsLabel.optional().describe('Name of the target profile; without it the default target.'),
   dryRun: z.boolean().optional().describe('true: plan only, change nothing.'),
   reason: oneLine(200).optional().describe('Why; goes into the report.'),
   requestedBy: oneLine(100).optional().describe('Who asks for it; goes into the report.'),
@@ -30,7 +26,7 @@ const image = new RegExp(
 /** An OCI image reference with a tag, a digest, or both. Without either it would silently mean `latest`. */
 export const imageReference = z
   .string()
-  .max(512)
+  .max(512, { abort: true })
   .refine(
     (value) => image.test(value),
     'is not an image reference such as registry.example/name:1.2.3 or registry.example/name@sha256:…',

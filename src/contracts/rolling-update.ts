@@ -1,34 +1,28 @@
 import { z } from 'zod';
+import { besideFaults } from './beside-faults.ts';
+import { dnsLabel, objectName } from './kubernetes-names.ts';
 import { imageReference, requestBase } from './request.ts';
 
 /** Input of `rollingUpdate`. `image` means the profile's container; `images` names containers. */
 export const rollingUpdateRequestSchema = z
   .strictObject({
     ...requestBase,
-    workload: z
-      .string()
-      .min(1)
-      .max(253)
-      .optional()
-      .describe('Workload of the profile; without it the default one.'),
+    workload: objectName.optional().describe('Workload of the profile; without it the default one.'),
     image: imageReference.optional().describe('New image of the default container.'),
-    images: z
-      .record(z.string().min(1).max(63), imageReference)
-      .optional()
-      .describe('New image per container.'),
+    images: z.record(dnsLabel, imageReference).optional().describe('New image per container.'),
   })
-  .superRefine((request, context) => {
-    if (request.image === undefined && Object.keys(request.images ?? {}).length === 0) {
+  .superRefine(({ image, images }, context) => {
+    if (image === undefined && Object.keys(images ?? {}).length === 0) {
       context.addIssue({
         code: 'custom',
         path: ['image'],
         message: 'is missing: there is no safe default for the image to roll out',
       });
     }
-    if (request.image !== undefined && request.images !== undefined) {
+    if (image !== undefined && images !== undefined) {
       context.addIssue({ code: 'custom', path: ['images'], message: 'give image or images, not both' });
     }
-  });
+  }, besideFaults('images'));
 
 export type RollingUpdateRequest = z.infer<typeof rollingUpdateRequestSchema>;
 

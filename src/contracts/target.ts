@@ -1,19 +1,8 @@
 import { z } from 'zod';
+import { besideFaults } from './beside-faults.ts';
+import { dnsLabel, objectName } from './kubernetes-names.ts';
 
 const seconds = (most: number) => z.number().int().min(0).max(most);
-const dnsLabel = z
-  .string()
-  .regex(
-    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
-    'must be a lower-case name of at most 63 letters, digits and dashes',
-  );
-const objectName = z
-  .string()
-  .max(253)
-  .regex(
-    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
-    'must be a Kubernetes object name: lower-case letters, digits, dashes, dots',
-  );
 
 const workload = z.strictObject({
   kind: z
@@ -22,39 +11,59 @@ const workload = z.strictObject({
   container: dnsLabel.describe('The container that a request means when it names none.'),
 });
 
-const healthProbe = z.strictObject({
-  via: z
-    .enum(['port-forward', 'pod-address', 'exec', 'url'])
-    .describe(
-      'How the worker reaches a pod. port-forward: through the API server. pod-address: directly, from inside the cluster. exec: a command inside the container. url: one address for the whole service, which cannot tell pods apart.',
-    ),
-  path: z.string().regex(/^\/[A-Za-z0-9/_.~-]*$/, 'must be a plain path such as /health'),
-  port: z
-    .number()
-    .int()
-    .min(1)
-    .max(65535)
-    .optional()
-    .describe('Port of the container, with port-forward and pod-address.'),
-  url: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe('Base address, with via: url.'),
-  command: z
-    .array(z.string().min(1).max(500))
-    .min(1)
-    .max(20)
-    .optional()
-    .describe(
-      'With via: exec. Runs in the container without a shell; exit code 0 counts as status 200, its output as the body.',
-    ),
-  expectStatus: z.number().int().min(100).max(599).default(200),
-  expectBody: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-    .default({})
-    .describe('Fields that the JSON answer must have, with these values.'),
-  timeoutSeconds: seconds(60).min(1).default(3),
-});
+/** What each way to reach a pod cannot do without. */
+const neededFor = { 'port-forward': 'port', 'pod-address': 'port', exec: 'command', url: 'url' } as const;
+
+const healthProbe = z
+  .strictObject({
+    via: z
+      .enum(['port-forward', 'pod-address', 'exec', 'url'])
+      .describe(
+        'How the worker reaches a pod. port-forward: through the API server. pod-address: directly, from inside the cluster. exec: a command inside the container. url: one address for the whole service, which cannot tell pods apart.',
+      ),
+    path: z.string().regex(/^\/[A-Za-z0-9/_.~-]*$/, 'must be a plain path such as /health'),
+    port: z
+      .number()
+      .int()
+      .min(1)
+      .max(65535)
+      .optional()
+      .describe('Port of the container, with port-forward and pod-address.'),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Base address, with via: url.'),
+    command: z
+      .array(z.string().min(1).max(500))
+      .min(1)
+      .max(20)
+      .optional()
+      .describe(
+        'With via: exec. Runs in the container without a shell; exit code 0 counts as status 200, its output as the body.',
+      ),
+    expectStatus: z.number().int().min(100).max(599).default(200),
+    expectBody: z
+      .record(
+        z.string(),
+        z.union([z.string(), z.number(), z.boolean()], 'must be text, a number, or true or false'),
+      )
+      .default({})
+      .describe('Fields that the JSON answer must have, with these values.'),
+    timeoutSeconds: seconds(60).min(1).default(3),
+  })
+  .superRefine((probe, context) => {
+    const needed = neededFor[probe.via];
+    if (probe[needed] === undefined)
+      context.addIssue({ code: 'custom', path: [needed], message: `is needed with via: ${probe.via}` });
+  }, besideFaults('via'))
+  // The same rule for editors, which know the JSON Schema only.
+  .meta({
+    description: 'Proves that one pod serves.',
+    allOf: Object.entries(neededFor).map(([via, needed]) => ({
+      if: { properties: { via: { const: via } }, required: ['via'] },
+      then: { required: [needed] },
+    })),
+  });
 
 /** A target profile: describes one service in one namespace of one cluster. Loaded from `<name>.yaml`. */
 export const targetProfileSchema = z
@@ -70,7 +79,7 @@ export const targetProfileSchema = z
     namespace: dnsLabel,
     workload: objectName.describe('The workload that a request means when it names none.'),
     workloads: z.record(objectName, workload).describe('Every workload that procedures may change, by name.'),
-    health: healthProbe.describe('Proves that one pod serves.'),
+    health: healthProbe,
     rollout: z
       .strictObject({
         startupAllowanceSeconds: seconds(3600)
@@ -80,7 +89,9 @@ export const targetProfileSchema = z
           ),
         unschedulableAfterSeconds: seconds(3600)
           .default(30)
-          .describe('How long a new pod may wait for a node; covers old pods that are still terminating.'),
+          .describe(
+            'How long a new pod may wait to be created and for a node; covers old pods that still terminate.',
+          ),
       })
       .prefault({}),
     proof: z
@@ -104,31 +115,18 @@ export const targetProfileSchema = z
         'stop: a workload that a GitOps controller owns is not changed, since the change would be reverted.',
       ),
   })
-  .superRefine((profile, context) => {
-    if (!Object.hasOwn(profile.workloads, profile.workload)) {
+  .superRefine(
+    (profile, context) => {
+      const names = Object.keys(profile.workloads);
+      if (names.includes(profile.workload)) return;
       context.addIssue({
         code: 'custom',
         path: ['workload'],
-        message: `is not one of workloads: ${Object.keys(profile.workloads).join(', ') || 'none'}`,
+        message: `is not one of workloads: ${names.slice(0, 10).join(', ') || 'none'}`,
       });
-    }
-    if (profile.health.via === 'url' && profile.health.url === undefined) {
-      context.addIssue({ code: 'custom', path: ['health', 'url'], message: 'is needed with via: url' });
-    }
-    if (profile.health.via === 'exec' && profile.health.command === undefined) {
-      context.addIssue({ code: 'custom', path: ['health', 'command'], message: 'is needed with via: exec' });
-    }
-    if (
-      (profile.health.via === 'port-forward' || profile.health.via === 'pod-address') &&
-      profile.health.port === undefined
-    ) {
-      context.addIssue({
-        code: 'custom',
-        path: ['health', 'port'],
-        message: `is needed with via: ${profile.health.via}`,
-      });
-    }
-  });
+    },
+    besideFaults('workload', 'workloads'),
+  );
 
 export type TargetProfile = z.infer<typeof targetProfileSchema>;
 export type WorkloadKind = TargetProfile['workloads'][string]['kind'];

@@ -1,4 +1,5 @@
 import type { Decision, Gate } from '../contracts/run.ts';
+import { excerpt } from './text.ts';
 
 /** What a gate says to a decision. The refusal is a sentence for the person who sent it. */
 export type Judgement = { ok: true; decision: Decision } | { ok: false; refusal: string };
@@ -33,14 +34,14 @@ export function judgeDecision(
   const unknown = Object.keys(fields).filter((key) => !knownFields.includes(key));
   if (unknown.length > 0)
     return refuse(
-      `unknown field "${clip(unknown[0] ?? '')}" in the decision; it has ${knownFields.join(', ')}`,
+      `unknown field "${excerpt(unknown[0] ?? '')}" in the decision; it has ${knownFields.join(', ')}`,
     );
   const decision = implied ?? fields.decision;
   if (decision !== 'approve' && decision !== 'reject')
     return refuse('decision must be "approve" or "reject"');
   if (fields.decision !== undefined && fields.decision !== decision) {
     return refuse(
-      `the signal ${decision} carries decision: "${clip(printable(fields.decision))}"; nothing was decided`,
+      `the signal ${decision} carries decision: "${excerpt(printable(fields.decision))}"; nothing was decided`,
     );
   }
   if (typeof fields.gate !== 'string') return refuse(`gate is missing: this run waits at gate "${gate.id}"`);
@@ -52,10 +53,11 @@ export function judgeDecision(
       `plan hash does not match: this run waits for ${gate.planHash}. Read the plan that the run shows now, then decide again`,
     );
   }
-  if (situation.now >= Date.parse(gate.deadline))
+  // Negated, so that a deadline that cannot be read counts as passed.
+  if (!(situation.now < Date.parse(gate.deadline)))
     return refuse(`the deadline of gate "${gate.id}" has passed (${gate.deadline})`);
   const approver = readLine(fields.approver, 100);
-  if (approver === undefined || placeholder.test(approver))
+  if (approver === undefined || placeholder.test(approver) || !/[\p{L}\p{N}]/u.test(approver))
     return refuse('approver must be your own name, one line of at most 100 characters');
   if (fields.reason === undefined)
     return { ok: true, decision: { decision, gate: gate.id, planHash: gate.planHash, approver } };
@@ -80,21 +82,19 @@ function foreignGate(sent: string, { closed }: GateSituation, gate: Gate): strin
   const earlier = closed.find((one) => one.id === sent);
   if (earlier !== undefined)
     return `gate "${earlier.id}" was decided already: ${earlier.result}; this run waits at gate "${gate.id}"`;
-  return `this run waits at gate "${gate.id}", not at "${clip(sent)}"`;
+  return `this run waits at gate "${gate.id}", not at "${excerpt(sent)}"`;
 }
 
 function readLine(value: unknown, most: number): string | undefined {
   if (typeof value !== 'string') return undefined;
   const line = value.trim();
-  return line.length > 0 && line.length <= most && !/\p{Cc}/u.test(line) ? line : undefined;
+  return line.length > 0 && line.length <= most && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(line)
+    ? line
+    : undefined;
 }
 
 function printable(value: unknown): string {
   return typeof value === 'string' ? value : typeof value;
-}
-
-function clip(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
 function refuse(refusal: string): Judgement {

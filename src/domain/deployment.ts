@@ -64,12 +64,17 @@ export function desiredReplicas(deployment: Deployment): number {
   return deployment.spec.replicas ?? 1;
 }
 
-/** How many pods more than desired may run during a rollout. Percentages round up, as Kubernetes does. */
-export function surge(deployment: Deployment): number {
+/**
+ * How many pods more than desired may run during a rollout. Percentages round up, as Kubernetes does, and
+ * never more new pods start than are desired. Undefined when maxSurge is neither a number nor a percentage.
+ */
+export function surge(deployment: Deployment): number | undefined {
   if (deployment.spec.strategy?.type === 'Recreate') return 0;
+  const desired = desiredReplicas(deployment);
   const value = deployment.spec.strategy?.rollingUpdate?.maxSurge ?? '25%';
-  if (typeof value === 'number') return value;
-  return Math.ceil((desiredReplicas(deployment) * Number(value.replace('%', ''))) / 100);
+  if (typeof value === 'number') return Math.min(value, desired);
+  const percent = /^([0-9]+)%$/.exec(value)?.[1];
+  return percent === undefined ? undefined : Math.min(Math.ceil((desired * Number(percent)) / 100), desired);
 }
 
 /** A label selector in the form of a query parameter. */
@@ -94,9 +99,10 @@ export function matchesSelector(
   selector: Deployment['spec']['selector'] | undefined,
 ): boolean {
   if (selector === undefined) return false;
-  const equal = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  const own = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  const equal = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => own(key) === value);
   const expressions = (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
+    const value = own(key);
     if (operator === 'Exists') return value !== undefined;
     if (operator === 'DoesNotExist') return value === undefined;
     if (operator === 'In') return value !== undefined && values.includes(value);

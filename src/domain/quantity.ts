@@ -21,10 +21,17 @@ const suffixes: Record<string, number> = {
 export function parseQuantity(quantity: unknown): number | undefined {
   if (typeof quantity !== 'string' && typeof quantity !== 'number') return undefined;
   const match =
-    /^([+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[+-]?[0-9]+\.)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/.exec(
+    /^([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/.exec(
       String(quantity),
     );
   if (match === null) return undefined;
   const factor = suffixes[match[2] ?? ''];
   return factor === undefined ? undefined : Number(match[1]) * factor;
+}
+
+/** A number as a quantity that people read: 536870912 is 512Mi, and binary fractions of decimals are rounded. */
+export function formatQuantity(value: number): string {
+  const suffix = (['Gi', 'Mi', 'Ki'] as const).find((one) => value > 0 && value % (suffixes[one] ?? 1) === 0);
+  if (suffix !== undefined) return `${value / (suffixes[suffix] ?? 1)}${suffix}`;
+  return String(Number(value.toPrecision(12)));
 }

@@ -50,15 +50,21 @@ function healthNow(end: EndState): string {
     fail: 'The service is NOT healthy now',
     unknown: 'Whether the service is healthy now is unknown',
   };
-  return `${verdicts[last.verdict]}: ${last.evidence[0] ?? last.name}.`;
+  return sentence(`${verdicts[last.verdict]}: ${last.evidence[0] ?? last.name}`);
 }
 
 function whatToDo(end: EndState): string {
-  if (end.drift.length > 0)
-    return `Look at what someone else changed meanwhile and was left: ${end.drift.slice(0, 5).join(', ')}.`;
+  const first = whatToDoFirst(end);
+  if (end.drift.length === 0) return first;
+  const more = end.drift.length > 5 ? ` and ${end.drift.length - 5} more` : '';
+  return `${first} Look at what someone else changed meanwhile and was left: ${end.drift.slice(0, 5).join(', ')}${more}.`;
+}
+
+function whatToDoFirst(end: EndState): string {
+  const health = end.proofs.at(-1)?.verdict;
   switch (end.outcome) {
     case 'succeeded':
-      return 'Nothing to do.';
+      return health === 'fail' || health === 'unknown' ? 'Watch the service.' : 'Nothing to do.';
     case 'planned':
       return 'Start again without dryRun to make the change.';
     case 'rejected':
@@ -67,7 +73,9 @@ function whatToDo(end: EndState): string {
     case 'timedOut':
       return 'Start again when someone can approve.';
     case 'undone':
-      return `Nothing is urgent if the service is healthy. ${advice(end)}`;
+      return health === 'pass'
+        ? `Nothing is urgent. ${advice(end)}`
+        : `Act now: look at ${end.target ?? 'the target'}, which is not proven healthy. ${advice(end)}`;
     case 'undoFailed':
       return `Act now: look at ${end.target ?? 'the target'} and put it right by hand; the page of the procedure has the commands.`;
     case 'failed':

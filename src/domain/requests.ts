@@ -1,9 +1,16 @@
 import type { z } from 'zod';
+import { excerpt } from './text.ts';
 
 /** The outcome of reading an input: the request, or every fault in one text with an example that would work. */
 export type ReadResult<T> = { ok: true; request: T } | { ok: false; message: string };
 
 const mostFaults = 10;
+
+interface Limit {
+  origin: string;
+  minimum?: number | bigint;
+  maximum?: number | bigint;
+}
 
 /**
  * Reads what a person typed as the input of a procedure. An empty input counts as `{}`.
@@ -35,23 +42,28 @@ export function readRequest<T>(
 /** Every fault of a zod error as "path: what is expected", without the offending values. */
 export function describeIssues(error: z.ZodError): string[] {
   return error.issues.flatMap((issue) => {
-    const path = issue.path.length === 0 ? '' : `${clip(issue.path.map(String).join('.'))}: `;
+    const path = issue.path.length === 0 ? '' : `${excerpt(issue.path.map(String).join('.'))}: `;
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => `${path}unknown field "${clip(key)}"`);
+      return issue.keys.map((key) => `${path}unknown field "${excerpt(key)}"`);
     if (issue.code === 'invalid_type')
-      return [`${path}must be ${withArticle(issue.expected)}${given(issue.input)}`];
-    if (issue.code === 'too_big')
-      return [`${path}must be at most ${String(issue.maximum)}${unit(issue.origin)}`];
-    if (issue.code === 'too_small')
-      return [`${path}must be at least ${String(issue.minimum)}${unit(issue.origin)}`];
+      return [`${path}must be ${withArticle(issue.expected)}${given(issue.message)}`];
+    if (issue.code === 'too_big') return [`${path}must be at most ${String(issue.maximum)}${unit(issue)}`];
+    if (issue.code === 'too_small') return [`${path}must be at least ${String(issue.minimum)}${unit(issue)}`];
     if (issue.code === 'invalid_value')
       return [`${path}must be one of ${issue.values.map(String).join(', ')}`];
+    if (issue.code === 'invalid_key') return issue.issues.map((fault) => `${path}this name ${fault.message}`);
     return [`${path}${issue.message}`];
   });
 }
 
-function given(input: unknown): string {
-  return input === undefined ? '' : `, not ${nameType(input)}`;
+/** What was given instead; zod's own message is the only place that still names its type. */
+function given(message: string): string {
+  const received = /received ([A-Za-z]+)$/.exec(message)?.[1];
+  if (received === undefined) return '';
+  if (received === 'undefined') return '; it is missing';
+  if (received === 'array') return ', not a list';
+  if (received === 'number' && message.includes('expected int')) return '';
+  return received === 'null' ? ', not null' : `, not ${withArticle(received)}`;
 }
 
 function listFaults(faults: string[]): string {
@@ -71,13 +83,13 @@ function nameType(value: unknown): string {
 
 function withArticle(type: string): string {
   if (type === 'boolean') return 'true or false';
+  if (type === 'record') return 'an object';
+  if (type === 'int') return 'a whole number';
   return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
-function unit(origin: string): string {
-  return origin === 'string' ? ' characters long' : '';
-}
-
-function clip(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+function unit({ origin, minimum, maximum }: Limit): string {
+  const one = (minimum ?? maximum) === 1 ? '' : 's';
+  if (origin === 'string') return ` character${one} long`;
+  return origin === 'array' ? ` item${one}` : '';
 }

@@ -22,10 +22,11 @@ export function describeRollout(
   around: { budgets: KubernetesObject[] | undefined; autoscalers: KubernetesObject[] | undefined },
 ): string[] {
   const revision = deployment.metadata.annotations?.[revisionAnnotation];
-  const available = deployment.status?.availableReplicas ?? 0;
+  // A status leaves out zeros; without a status nothing is known.
+  const available = deployment.status === undefined ? 'unknown' : (deployment.status.availableReplicas ?? 0);
   return [
     `now: revision ${revision ?? 'unknown'}, ${available} of ${desiredReplicas(deployment)} replicas available`,
-    `rollout: ${deployment.spec.strategy?.type ?? 'RollingUpdate'}, at most ${surge(deployment)} pod(s) more than now`,
+    `rollout: ${deployment.spec.strategy?.type ?? 'RollingUpdate'}, at most ${surge(deployment) ?? 'unknown'} pod(s) more than now`,
     describeBudgets(deployment, around.budgets),
     describeAutoscalers(deployment, around.autoscalers),
     describeManagers(deployment),
@@ -57,7 +58,7 @@ function describeManagers(deployment: Deployment): string {
     (entry) => entry.subresource === undefined,
   );
   const names = [
-    ...new Set(writers.map((entry) => `${entry.manager ?? 'unknown'} (${entry.operation ?? ''})`)),
+    ...new Set(writers.map((entry) => `${entry.manager ?? 'unknown'} (${entry.operation ?? 'unknown'})`)),
   ];
   return `written by: ${names.slice(0, 5).join(', ') || 'unknown'}`;
 }

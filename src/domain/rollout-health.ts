@@ -6,7 +6,13 @@ import {
   type Condition,
   type Container,
   type Deployment,
+  type ProbeTiming,
 } from './deployment.ts';
+
+/** A ReplicaSet as the watch sees it. */
+export interface ReplicaSet extends KubernetesObject {
+  status?: { conditions?: Condition[] };
+}
 
 /** A Pod as the watch sees it. */
 export interface Pod extends KubernetesObject {
@@ -45,7 +51,7 @@ export interface Event extends KubernetesObject {
 /** Everything that the watch knows at one moment. */
 export interface RolloutView {
   deployment: Deployment | undefined;
-  replicaSets: KubernetesObject[];
+  replicaSets: ReplicaSet[];
   pods: Pod[];
   events: Event[];
 }
@@ -84,7 +90,11 @@ const hopelessWaits = new Set([
  */
 export function judgeRollout(view: RolloutView, goal: RolloutGoal, now: number): RolloutVerdict {
   const { deployment } = view;
-  if (deployment === undefined || deployment.metadata.uid !== goal.uid) {
+  if (
+    deployment?.metadata.uid !== goal.uid ||
+    // Kubernetes stops rolling out a Deployment that only waits for its pods to go.
+    deployment.metadata.deletionTimestamp !== undefined
+  ) {
     return hopeless('Deleted', 'the Deployment was deleted while it rolled out');
   }
   const replaced = findReplacedImage(deployment, goal);
@@ -96,7 +106,8 @@ export function judgeRollout(view: RolloutView, goal: RolloutGoal, now: number):
   if (deployment.spec.paused === true)
     return hopeless('Paused', 'someone paused the Deployment while it rolled out');
   const status = deployment.status ?? {};
-  if ((status.observedGeneration ?? 0) < Math.max(goal.generation, deployment.metadata.generation ?? 0)) {
+  const newestGeneration = Math.max(goal.generation, deployment.metadata.generation ?? 0);
+  if (status.observedGeneration === undefined || status.observedGeneration < newestGeneration) {
     return { state: 'progressing', sentence: 'waiting for the controller to see the change' };
   }
   const wanted = desiredReplicas(deployment);
@@ -105,35 +116,47 @@ export function judgeRollout(view: RolloutView, goal: RolloutGoal, now: number):
   if (updated >= wanted && (status.replicas ?? 0) <= updated && available >= updated) {
     return { state: 'complete', sentence: `${updated} of ${wanted} replicas updated and available` };
   }
-  const stuck = judgeConditions(status.conditions ?? []);
-  if (stuck !== undefined) return stuck;
-  const pods = newPods(view, deployment);
-  const verdicts = pods.map((pod) => judgePod(pod, view.events, goal, now));
+  const newest = newestReplicaSet(view.replicaSets, deployment);
+  return worst(
+    [
+      judgeProgress(status.conditions ?? [], newest),
+      judgeCreation(newest, goal, now),
+      ...newPods(view, deployment).map((pod) => judgePod(pod, view.events, goal, now)),
+    ],
+    `${updated} of ${wanted} replicas updated, ${available} available`,
+  );
+}
+
+/** The first hopeless verdict, else progress, looked at again when the first of the verdicts may change. */
+function worst(verdicts: RolloutVerdict[], sentence: string): RolloutVerdict {
   const bad = verdicts.find((verdict) => verdict.state === 'hopeless');
   if (bad !== undefined) return bad;
   const times = verdicts.flatMap((verdict) =>
     verdict.state === 'progressing' && verdict.lookAgainAt !== undefined ? [verdict.lookAgainAt] : [],
   );
-  const sentence = `${updated} of ${wanted} replicas updated, ${available} available`;
-  return times.length === 0
-    ? { state: 'progressing', sentence }
-    : { state: 'progressing', sentence, lookAgainAt: Math.min(...times) };
+  if (times.length === 0) return { state: 'progressing', sentence };
+  return {
+    state: 'progressing',
+    sentence,
+    lookAgainAt: times.reduce((first, time) => Math.min(first, time)),
+  };
 }
 
-/** Pods of the newest ReplicaSet, without those that are being deleted. */
+/** Pods of the newest ReplicaSet that are meant to run: deleted, evicted and ended ones are replaced by others. */
 export function newPods(view: Pick<RolloutView, 'replicaSets' | 'pods'>, deployment: Deployment): Pod[] {
   const newest = newestReplicaSet(view.replicaSets, deployment);
   if (newest === undefined) return [];
   return view.pods.filter(
-    (pod) => controllerUid(pod) === newest.metadata.uid && pod.metadata.deletionTimestamp === undefined,
+    (pod) =>
+      controllerUid(pod) === newest.metadata.uid &&
+      pod.metadata.deletionTimestamp === undefined &&
+      pod.status?.phase !== 'Failed' &&
+      pod.status?.phase !== 'Succeeded',
   );
 }
 
 /** The ReplicaSet of the Deployment's current revision. */
-export function newestReplicaSet(
-  replicaSets: KubernetesObject[],
-  deployment: Deployment,
-): KubernetesObject | undefined {
+export function newestReplicaSet(replicaSets: ReplicaSet[], deployment: Deployment): ReplicaSet | undefined {
   const revision = deployment.metadata.annotations?.[revisionAnnotation];
   return replicaSets.find(
     (replicaSet) =>
@@ -153,41 +176,42 @@ function findReplacedImage(deployment: Deployment, goal: RolloutGoal): string | 
   )?.[0];
 }
 
-function judgeConditions(conditions: Condition[]): RolloutVerdict | undefined {
-  const failure = conditions.find(
+function judgeProgress(conditions: Condition[], newest: ReplicaSet | undefined): RolloutVerdict {
+  const progress = conditions.find((condition) => condition.type === 'Progressing');
+  if (progress?.reason !== 'ProgressDeadlineExceeded') return progressing();
+  // The condition of a rollout that failed stays until the next one moves, and names its ReplicaSet.
+  const named = /^ReplicaSet "([^"]+)"/.exec(progress.message ?? '')?.[1];
+  if (named !== undefined && newest !== undefined && named !== newest.metadata.name) return progressing();
+  return hopeless('ProgressDeadlineExceeded', 'the progress deadline of the Deployment passed');
+}
+
+/**
+ * Whether the new ReplicaSet can create its pods. It is given the time of an unschedulable pod, since a pod that
+ * still terminates counts in a quota. What the Deployment says is not asked: it may speak of an old ReplicaSet.
+ */
+function judgeCreation(newest: ReplicaSet | undefined, goal: RolloutGoal, now: number): RolloutVerdict {
+  const failure = newest?.status?.conditions?.find(
     (condition) => condition.type === 'ReplicaFailure' && condition.status === 'True',
   );
-  if (failure !== undefined)
-    return hopeless(
-      failure.reason ?? 'ReplicaFailure',
-      'the ReplicaSet cannot create its pods (quota, policy or admission)',
-    );
-  const progress = conditions.find((condition) => condition.type === 'Progressing');
-  if (progress?.reason === 'ProgressDeadlineExceeded')
-    return hopeless('ProgressDeadlineExceeded', 'the progress deadline of the Deployment passed');
-  return undefined;
+  if (failure === undefined) return progressing();
+  const deadline = Date.parse(failure.lastTransitionTime ?? '') + goal.unschedulableAfterSeconds * 1000;
+  if (now < deadline) return progressing(deadline);
+  return hopeless(
+    failure.reason ?? 'ReplicaFailure',
+    'the ReplicaSet cannot create its pods (quota, policy or admission)',
+  );
 }
 
 function judgePod(pod: Pod, events: Event[], goal: RolloutGoal, now: number): RolloutVerdict {
   const unschedulable = judgeScheduling(pod, goal, now);
   if (unschedulable !== undefined) return unschedulable;
-  if (pod.status?.phase === 'Failed') {
-    return hopeless(pod.status.reason ?? 'Failed', `pod ${pod.metadata.name} failed`);
-  }
   const specs = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   const verdicts = statuses.map((status) => {
     const spec = specs.find((container) => container.name === status.name);
     return judgeContainer(pod, status, spec, events, goal, now);
   });
-  const bad = verdicts.find((verdict) => verdict.state === 'hopeless');
-  if (bad !== undefined) return bad;
-  return (
-    verdicts.find((verdict) => verdict.state === 'progressing' && verdict.lookAgainAt !== undefined) ?? {
-      state: 'progressing',
-      sentence: '',
-    }
-  );
+  return worst(verdicts, '');
 }
 
 function judgeScheduling(pod: Pod, goal: RolloutGoal, now: number): RolloutVerdict | undefined {
@@ -195,13 +219,8 @@ function judgeScheduling(pod: Pod, goal: RolloutGoal, now: number): RolloutVerdi
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return undefined;
   const since = Date.parse(scheduled.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
   const deadline = since + goal.unschedulableAfterSeconds * 1000;
-  if (Number.isNaN(deadline) || now < deadline) {
-    return {
-      state: 'progressing',
-      sentence: `pod ${pod.metadata.name} waits for a node`,
-      lookAgainAt: Number.isNaN(deadline) ? now + 1000 : deadline,
-    };
-  }
+  if (Number.isNaN(deadline)) return progressing(now + 1000);
+  if (now < deadline) return progressing(deadline);
   return hopeless(
     'Unschedulable',
     `no node can take pod ${pod.metadata.name} (waited ${goal.unschedulableAfterSeconds} s)`,
@@ -216,6 +235,8 @@ function judgeContainer(
   goal: RolloutGoal,
   now: number,
 ): RolloutVerdict {
+  // Whatever happened to a container before: it serves now. Pods of a former release may be weeks old.
+  if (status.ready === true) return progressing();
   const where = `container ${status.name} of pod ${pod.metadata.name}`;
   const terminated = status.state?.terminated ?? status.lastState?.terminated;
   if (terminated?.reason === 'OOMKilled')
@@ -226,14 +247,12 @@ function judgeContainer(
     return hopeless(waiting, `${where} does not start${exit}`);
   }
   const startedAt = Date.parse(status.state?.running?.startedAt ?? '');
-  if (status.ready === true || Number.isNaN(startedAt) || spec?.readinessProbe === undefined)
-    return { state: 'progressing', sentence: '' };
+  if (Number.isNaN(startedAt) || (spec?.readinessProbe ?? spec?.startupProbe) === undefined)
+    return progressing();
   const allowed =
-    probeSeconds(spec.readinessProbe) +
-    (spec.startupProbe === undefined ? 0 : probeSeconds(spec.startupProbe)) +
-    goal.startupAllowanceSeconds;
+    probeSeconds(spec?.readinessProbe) + probeSeconds(spec?.startupProbe) + goal.startupAllowanceSeconds;
   const deadline = startedAt + allowed * 1000;
-  if (now < deadline) return { state: 'progressing', sentence: '', lookAgainAt: deadline };
+  if (now < deadline) return progressing(deadline);
   const unhealthy = events.some(
     (event) => event.involvedObject?.uid === pod.metadata.uid && event.reason === 'Unhealthy',
   );
@@ -244,8 +263,13 @@ function judgeContainer(
 }
 
 /** How long a probe lets a container try. Defaults are those of Kubernetes. */
-function probeSeconds(probe: NonNullable<Container['readinessProbe']>): number {
+function probeSeconds(probe: ProbeTiming | undefined): number {
+  if (probe === undefined) return 0;
   return (probe.initialDelaySeconds ?? 0) + (probe.failureThreshold ?? 3) * (probe.periodSeconds ?? 10);
+}
+
+function progressing(lookAgainAt?: number): RolloutVerdict {
+  return { state: 'progressing', sentence: '', ...(lookAgainAt === undefined ? {} : { lookAgainAt }) };
 }
 
 function hopeless(reason: string, sentence: string): RolloutVerdict {

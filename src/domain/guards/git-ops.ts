@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import type { GuardFinding } from '../../contracts/plan.ts';
+import { excerpt } from '../text.ts';
 
 /** Who would revert a change by hand, and where the change belongs instead. */
 interface Owner {
@@ -43,6 +44,10 @@ const ownerMarks: { controller: string; where: 'labels' | 'annotations'; key: st
 
 const ownerManagers: Record<string, { controller: string; instead: string }> = {
   'argocd-controller': { controller: 'Argo CD', instead: 'the repository of the Argo CD Application' },
+  'argocd-application-controller': {
+    controller: 'Argo CD',
+    instead: 'the repository of the Argo CD Application',
+  },
   'kustomize-controller': { controller: 'Flux', instead: 'the repository of the Flux Kustomization' },
   'helm-controller': { controller: 'Flux', instead: 'the values of the Flux HelmRelease' },
   helm: { controller: 'Helm', instead: 'the values of the Helm release' },
@@ -68,7 +73,11 @@ function findOwner(object: KubernetesObject): Owner | undefined {
   for (const mark of ownerMarks) {
     const value = object.metadata[mark.where]?.[mark.key];
     if (value !== undefined)
-      return { controller: mark.controller, evidence: `${mark.key}: ${clip(value)}`, instead: mark.instead };
+      return {
+        controller: mark.controller,
+        evidence: `${mark.key}: ${excerpt(value, 80)}`,
+        instead: mark.instead,
+      };
   }
   for (const entry of object.metadata.managedFields ?? []) {
     const owner = Object.hasOwn(ownerManagers, entry.manager ?? '')
@@ -77,8 +86,4 @@ function findOwner(object: KubernetesObject): Owner | undefined {
     if (owner !== undefined) return { ...owner, evidence: `field manager ${entry.manager ?? ''}` };
   }
   return undefined;
-}
-
-function clip(value: string): string {
-  return value.length > 80 ? `${value.slice(0, 79)}…` : value;
 }

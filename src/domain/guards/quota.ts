@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import type { GuardFinding } from '../../contracts/plan.ts';
 import { surge, type Container, type Deployment, type PodSpec } from '../deployment.ts';
-import { parseQuantity } from '../quantity.ts';
+import { formatQuantity, parseQuantity } from '../quantity.ts';
 
 /** A ResourceQuota as the API server reports it. */
 export interface ResourceQuota extends KubernetesObject {
@@ -25,6 +25,7 @@ export function checkQuota(
 ): GuardFinding {
   const extra = surge(deployment);
   if (quotas.length === 0) return clear('the namespace has no resource quota');
+  if (extra === undefined) return unknown('maxSurge is neither a number nor a percentage');
   if (extra === 0) return clear('the rollout starts no pod beyond those that run');
   const findings = quotas.map((quota) => checkOne(quota, podSpec, extra, limitRanges));
   return (
@@ -52,15 +53,17 @@ function checkOne(
     if (perPod === undefined)
       return unknown(`quota ${name} counts ${resource}, which a container leaves out`);
     const limit = parseQuantity(hardQuantity);
-    const used = parseQuantity(quota.status?.used?.[resource] ?? '0');
+    const usedQuantity = quota.status?.used?.[resource];
+    const used = parseQuantity(usedQuantity);
     if (limit === undefined || used === undefined)
-      return unknown(`quota ${name} has an unreadable ${resource}`);
+      return unknown(`quota ${name} does not say how much ${resource} is in use`);
+    const needed = perPod * extra;
     // A tolerance far below any real request: the sums are binary fractions of decimal quantities.
-    if (used + perPod * extra > limit * (1 + 1e-9)) {
+    if (used + needed > limit * (1 + 1e-9)) {
       return {
         guard: 'quota',
         verdict: 'stops',
-        sentence: `quota ${name} cannot hold the surge: ${resource} has ${show(quota.status?.used?.[resource])} of ${show(hardQuantity)} in use and ${extra} more pod${extra === 1 ? ' needs' : 's need'} ${perPod * extra}. Raise the quota or lower maxSurge`,
+        sentence: `quota ${name} cannot hold the surge: ${resource} has ${String(usedQuantity)} of ${String(hardQuantity)} in use and ${extra} more pod${extra === 1 ? ' needs' : 's need'} ${formatQuantity(needed)}. Raise the quota or lower maxSurge`,
       };
     }
   }
@@ -76,21 +79,24 @@ function needPerPod(
   if (resource === 'pods' || resource === 'count/pods') return 1;
   const [side, key] = readResource(resource);
   if (side === undefined) return 'not counted';
-  const running = [
-    ...podSpec.containers,
-    ...(podSpec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
-  ];
-  const starting = (podSpec.initContainers ?? []).filter((container) => container.restartPolicy !== 'Always');
-  const sum = total(running.map((container) => amount(container, side, key, limitRanges)));
-  const init = starting.map((container) => amount(container, side, key, limitRanges));
-  if (sum === undefined || init.includes(undefined)) return undefined;
-  return Math.max(sum, ...init.filter((value) => value !== undefined));
+  const need = (container: Container): number | undefined => amount(container, side, key, limitRanges);
+  // Init containers run one by one, each beside the sidecars that were started before it.
+  let sidecars: number | undefined = 0;
+  let highest = 0;
+  for (const container of podSpec.initContainers ?? []) {
+    const beside = add(sidecars, need(container));
+    if (beside === undefined) return undefined;
+    highest = Math.max(highest, beside);
+    if (container.restartPolicy === 'Always') sidecars = beside;
+  }
+  const running = podSpec.containers.map(need).reduce(add, sidecars);
+  return running === undefined ? undefined : Math.max(highest, running);
 }
 
 function readResource(resource: string): ['requests' | 'limits' | undefined, string] {
   if (resource === 'cpu' || resource === 'memory' || resource === 'ephemeral-storage')
     return ['requests', resource];
-  const match = /^(requests|limits)\.(cpu|memory|ephemeral-storage|hugepages-.*)$/.exec(resource);
+  const match = /^(requests|limits)\.(cpu|memory|ephemeral-storage|hugepages-.*|[^/]+\/.+)$/.exec(resource);
   if (match === null) return [undefined, ''];
   return [match[1] === 'limits' ? 'limits' : 'requests', match[2] ?? ''];
 }
@@ -112,27 +118,31 @@ function amount(
     .find((value) => value !== undefined);
   const limit = resources?.limits?.[key] ?? defaultLimit;
   const request = resources?.requests?.[key] ?? resources?.limits?.[key] ?? defaultRequest ?? defaultLimit;
-  return parseQuantity(side === 'limits' ? limit : request);
+  const value = side === 'limits' ? limit : request;
+  // A quota on CPU or memory refuses pods that leave it out; of everything else they then take nothing.
+  if (value === undefined && key !== 'cpu' && key !== 'memory') return 0;
+  return parseQuantity(value);
 }
 
-function total(amounts: (number | undefined)[]): number | undefined {
-  return amounts.reduce<number | undefined>(
-    (sum, value) => (sum === undefined || value === undefined ? undefined : sum + value),
-    0,
-  );
+function add(sum: number | undefined, value: number | undefined): number | undefined {
+  return sum === undefined || value === undefined ? undefined : sum + value;
 }
 
 /** Whether the quota's scopes cover the pods; undefined when that cannot be said from the template. */
 function appliesTo(quota: ResourceQuota, podSpec: PodSpec, limitRanges: LimitRange[]): boolean | undefined {
   if (quota.spec?.scopeSelector !== undefined) return undefined;
-  const bestEffort = podSpec.containers.every(
-    (container) => container.resources === undefined || Object.keys(container.resources).length === 0,
-  );
+  const asksForNothing = (container: Container): boolean =>
+    (['cpu', 'memory'] as const).every((key) =>
+      (['requests', 'limits'] as const).every(
+        (side) => (amount(container, side, key, limitRanges) ?? 0) === 0,
+      ),
+    );
+  const bestEffort = [...podSpec.containers, ...(podSpec.initContainers ?? [])].every(asksForNothing);
   let applies = true;
   for (const scope of quota.spec?.scopes ?? []) {
     if (scope === 'Terminating') applies = false;
-    else if (scope === 'BestEffort') applies &&= bestEffort && limitRanges.length === 0;
-    else if (scope === 'NotBestEffort') applies &&= !bestEffort || limitRanges.length > 0;
+    else if (scope === 'BestEffort') applies &&= bestEffort;
+    else if (scope === 'NotBestEffort') applies &&= !bestEffort;
     else if (scope !== 'NotTerminating') return undefined;
   }
   return applies;
@@ -144,8 +154,4 @@ function clear(sentence: string): GuardFinding {
 
 function unknown(sentence: string): GuardFinding {
   return { guard: 'quota', verdict: 'unknown', sentence };
-}
-
-function show(quantity: unknown): string {
-  return typeof quantity === 'string' || typeof quantity === 'number' ? String(quantity) : '0';
 }

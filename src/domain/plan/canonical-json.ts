@@ -1,11 +1,19 @@
+declare global {
+  interface JSON {
+    /** Whether a value is a number kept as written (ES2026); TypeScript's library does not know it yet. */
+    isRawJSON(value: unknown): boolean;
+  }
+}
+
 /**
  * Canonical JSON by RFC 8785: keys sorted by UTF-16 code units, no white space, numbers as ECMAScript prints them.
  * Values read losslessly (`JSON.rawJSON`) keep their digits, which is why no library does this for us.
- * Throws a TypeError on what JSON cannot say (NaN, functions, cycles are the caller's fault).
+ * Throws a TypeError on what JSON cannot say (NaN, functions, dates); cycles are the caller's fault.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (isPlainObject(value)) {
+  if (isObject(value)) {
+    if (!isPlain(value)) throw new TypeError('an object of a class is not JSON');
     const members = Object.keys(value)
       .filter((key) => value[key] !== undefined)
       .sort()
@@ -19,6 +27,12 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !('rawJSON' in value && Object.isFrozen(value));
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !JSON.isRawJSON(value);
+}
+
+/** A Date or a Map has no members of its own: it would count as `{}` and hide that it changed. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

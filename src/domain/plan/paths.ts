@@ -2,7 +2,8 @@ import type { Json } from '../../contracts/json.ts';
 
 /**
  * Paths keyed by list keys: `spec/template/spec/containers[name=alecs]/image`. They mean the same object
- * after someone inserted a sidecar, which an index does not. `~0 ~1 ~2` stand for `~ / [` in keys.
+ * after someone inserted a sidecar, which an index does not. In keys `~0 ~1 ~2` stand for `~ / [`, and `~3`
+ * is the empty key.
  */
 type Segment = { key: string } | { name: string };
 
@@ -13,14 +14,17 @@ export interface Difference {
   after?: Json;
 }
 
-/** Every difference between two JSON values, deepest first, keyed by list keys where a list has them. */
+/**
+ * Every difference between two JSON values, as deep as they go, keyed by list keys where a list has them.
+ * Empty only when the values are equal: a list whose items changed places differs as a whole.
+ */
 export function differences(before: Json | undefined, after: Json | undefined, path = ''): Difference[] {
   if (equalJson(before, after)) return [];
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
     return keys.flatMap((key) => differences(own(before, key), own(after, key), join(path, escapeKey(key))));
   }
-  if (isNamedList(before) && isNamedList(after)) {
+  if (isNamedList(before) && isNamedList(after) && sameOrder(before, after)) {
     const names = [...new Set([...before, ...after].map((item) => item.name))];
     return names.flatMap((name) =>
       differences(
@@ -76,6 +80,7 @@ export function equalJson(left: Json | undefined, right: Json | undefined): bool
   if (Array.isArray(left) && Array.isArray(right)) {
     return left.length === right.length && left.every((item, index) => equalJson(item, right[index]));
   }
+  if (JSON.isRawJSON(left) || JSON.isRawJSON(right)) return JSON.stringify(left) === JSON.stringify(right);
   if (!isObject(left) || !isObject(right)) return false;
   const keys = Object.keys(left);
   return (
@@ -85,13 +90,11 @@ export function equalJson(left: Json | undefined, right: Json | undefined): bool
 }
 
 function parse(path: string): Segment[] {
-  return path
-    .split('/')
-    .filter((part) => part !== '')
-    .flatMap((part): Segment[] => {
-      const [key = '', ...names] = part.split('[name=');
-      return [{ key: unescapeKey(key) }, ...names.map((name) => ({ name: unescapeKey(name.slice(0, -1)) }))];
-    });
+  return path.split('/').flatMap((part): Segment[] => {
+    const [key = '', ...names] = part.split('[name=');
+    const list = names.map((name) => ({ name: unescapeKey(name.slice(0, -1)) }));
+    return key === '' ? list : [{ key: unescapeKey(key) }, ...list];
+  });
 }
 
 function join(path: string, key: string): string {
@@ -99,11 +102,11 @@ function join(path: string, key: string): string {
 }
 
 function escapeKey(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('[', '~2');
+  return key === '' ? '~3' : key.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('[', '~2');
 }
 
 function unescapeKey(key: string): string {
-  return key.replaceAll('~2', '[').replaceAll('~1', '/').replaceAll('~0', '~');
+  return key === '~3' ? '' : key.replaceAll('~2', '[').replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 function own(object: Record<string, Json>, key: string): Json | undefined {
@@ -114,8 +117,9 @@ function findNamed(value: Json | undefined, name: string): Json | undefined {
   return Array.isArray(value) ? value.find((item) => isObject(item) && item.name === name) : undefined;
 }
 
+/** A number that was kept as written is a value, not an object to look into. */
 function isObject(value: Json | undefined): value is Record<string, Json> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }
 
 type Named = { name: string } & Record<string, Json>;
@@ -124,4 +128,13 @@ function isNamedList(value: Json | undefined): value is Named[] {
   if (!Array.isArray(value)) return false;
   const names = value.map((item) => (isObject(item) ? item.name : undefined));
   return names.every((name) => typeof name === 'string') && new Set(names).size === names.length;
+}
+
+/** Whether the items that both lists have stand in the same order; environment and init containers depend on it. */
+function sameOrder(before: Named[], after: Named[]): boolean {
+  const common = (one: Named[], other: Named[]): string[] => {
+    const names = new Set(other.map((item) => item.name));
+    return one.map((item) => item.name).filter((name) => names.has(name));
+  };
+  return equalJson(common(before, after), common(after, before));
 }

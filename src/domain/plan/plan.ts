@@ -1,5 +1,7 @@
 import type { Change, GuardFinding } from '../../contracts/plan.ts';
+import { excerpt } from '../text.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { equalJson } from './paths.ts';
 
 const mostSummaryLines = 50;
 
@@ -23,8 +25,7 @@ export function summarise(changes: Change[], findings: GuardFinding[], facts: st
     ),
     ...facts,
   ];
-  if (lines.length <= mostSummaryLines) return lines;
-  return [...lines.slice(0, mostSummaryLines - 1), `… and ${lines.length - mostSummaryLines + 1} more lines`];
+  return atMost(mostSummaryLines, lines);
 }
 
 /** The guards that stop the run, as one message; undefined when none does. */
@@ -44,20 +45,22 @@ export function stoppedBy(findings: GuardFinding[]): string | undefined {
 export function comparePlans(before: Change[], after: Change[]): string[] {
   const key = (change: Change): string => `${change.kind} ${change.namespace}/${change.name}: ${change.path}`;
   const say = (change: Change): string => `${show(change.before)} → ${show(change.after)}`;
-  const earlier = new Map(before.map((change) => [key(change), say(change)]));
-  const later = new Map(after.map((change) => [key(change), say(change)]));
-  const lines = [...later].flatMap(([name, text]) => {
+  const earlier = new Map(before.map((change) => [key(change), change]));
+  const later = new Map(after.map((change) => [key(change), change]));
+  const lines = [...later].flatMap(([name, change]) => {
     const was = earlier.get(name);
-    if (was === undefined) return [`new: ${name}: ${text}`];
-    return was === text ? [] : [`now: ${name}: ${text} (was ${was})`];
+    if (was === undefined) return [`new: ${name}: ${say(change)}`];
+    // Values are compared, not their shortened text: two long ones may look the same.
+    const same = equalJson(was.before, change.before) && equalJson(was.after, change.after);
+    return same && was.uid === change.uid ? [] : [`now: ${name}: ${say(change)} (was ${say(was)})`];
   });
   const gone = [...earlier].filter(([name]) => !later.has(name)).map(([name]) => `gone: ${name}`);
   const all = [...lines, ...gone];
-  return all.length > 0 ? all.slice(0, mostSummaryLines) : ['the target profile changed'];
+  return all.length > 0 ? atMost(mostSummaryLines, all) : ['the target profile changed'];
 }
 
 function sortKey(change: Change): string {
-  return [change.kind, change.namespace, change.name, change.path].join('\u0000');
+  return [change.kind, change.namespace, change.name, change.uid ?? '', change.path].join('\u0000');
 }
 
 function compare(left: string, right: string): number {
@@ -68,5 +71,10 @@ function compare(left: string, right: string): number {
 function show(value: unknown): string {
   if (value === undefined) return '(none)';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+  return excerpt(text, 200);
+}
+
+function atMost(most: number, lines: string[]): string[] {
+  if (lines.length <= most) return lines;
+  return [...lines.slice(0, most - 1), `… and ${lines.length - most + 1} more lines`];
 }

@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import type { RunDescription } from '../../src/contracts/run.ts';
+import { exampleFor } from '../../src/domain/decisions.ts';
+import { renderDetails } from '../../src/domain/details.ts';
+import { aGate, at, hostileTexts } from '../support/builders.ts';
+
+function aDescription(change: Partial<RunDescription> = {}): RunDescription {
+  return {
+    run: { workflowId: 'web/1', firstRunId: 'run-1', procedure: 'rollingUpdate' },
+    target: 'shop',
+    steps: [
+      { name: 'Check the request', state: 'done', startedAt: at(0), endedAt: at(1), note: 'all well' },
+      { name: 'Plan the change', state: 'running', startedAt: at(1) },
+    ],
+    decisions: [],
+    ...change,
+  };
+}
+
+describe('the details of a run', () => {
+  test('name procedure, target and steps', () => {
+    expect(renderDetails(aDescription())).toBe(
+      [
+        '**rollingUpdate** on `shop`',
+        '',
+        '| | step | |',
+        '|---|---|---|',
+        '| ✓ | Check the request | all well |',
+        '| ▶ | Plan the change |  |',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('are there before anything is known', () => {
+    const { target: _target, ...nothing } = aDescription({ steps: [] });
+    expect(renderDetails(nothing)).toContain('**rollingUpdate** on `…`');
+  });
+
+  test('at a gate show until when, and exactly what to paste', () => {
+    const gate = aGate();
+    const text = renderDetails(aDescription({ waitingFor: gate }));
+    expect(text).toContain(`**Waits for a decision** until ${gate.deadline}: Roll out these images?`);
+    expect(text).toContain(`\`\`\`json\n${exampleFor(gate)}\n\`\`\``);
+    expect(text).toContain(`\`\`\`json\n${exampleFor(gate, 'approve')}\n\`\`\``);
+  });
+
+  test('show how the run ended', () => {
+    expect(renderDetails(aDescription({ outcome: 'undone' }))).toContain('Ended: **undone**');
+  });
+
+  test.each([
+    [19, 19],
+    [20, 20],
+    [21, 20],
+  ])('of a plan of %d lines show %d', (lines, shown) => {
+    const summary = Array.from({ length: lines }, (_, index) => `line ${index}`);
+    const text = renderDetails(aDescription({ plan: { hash: 'h', summary, findings: [] } }));
+    expect(text.match(/^- line/gm)).toHaveLength(shown);
+  });
+
+  test.each([
+    [30, 'step 0 '],
+    [31, 'step 1 '],
+  ])('of %d steps show the newest thirty', (count, first) => {
+    const steps = Array.from({ length: count }, (_, index) => ({
+      name: `step ${index} `,
+      state: 'done' as const,
+      startedAt: at(0),
+    }));
+    const rows = renderDetails(aDescription({ steps })).match(/^\| ✓ .*$/gm) ?? [];
+    expect(rows).toHaveLength(30);
+    expect(rows[0]).toContain(first);
+  });
+
+  test.each(hostileTexts.map((text) => [text.slice(0, 20), text]))(
+    '%j cannot format, and stays short',
+    (_name, text) => {
+      const details = renderDetails(
+        aDescription({
+          target: text.slice(0, 63),
+          waitingFor: aGate({ question: text }),
+          plan: { hash: 'h', summary: [text], findings: [] },
+          steps: [{ name: 'Plan', state: 'failed', startedAt: at(0), note: text }],
+        }),
+      );
+      expect(details.length).toBeLessThan(4000);
+      const outsideCode = details.replaceAll(/```json[\s\S]*?```/g, '').replaceAll(/`+ ?.*?`+/g, '');
+      expect(outsideCode).not.toMatch(/(?<!\\)[<{[]/);
+      expect(details).not.toMatch(/[^\P{Cc}\n]/u);
+    },
+  );
+});
