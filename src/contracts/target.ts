@@ -21,7 +21,7 @@ const healthProbe = z
       .describe(
         'How the worker reaches a pod. port-forward: through the API server. pod-address: directly, from inside the cluster. exec: a command inside the container. url: one address for the whole service, which cannot tell pods apart.',
       ),
-    path: z.string().regex(/^\/[A-Za-z0-9/_.~-]*$/, 'must be a plain path such as /health'),
+    path: z.string().regex(/^\/(?!\/)[A-Za-z0-9/_.~-]*$/, 'must be a plain path such as /health'),
     port: z
       .number()
       .int()
