@@ -1,8 +1,6 @@
-/** Tests run as ES modules under Node 24; one local stack serves the whole run (test/support/global-setup.ts). */
-export default {
+/** Tests run as ES modules under Node 24. `pure` needs no server; one local stack serves all of `servers`. */
+const common = {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -10,4 +8,27 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
     ],
   },
+};
+
+const pure = ['domain', 'contracts', 'project', 'config', 'replay'];
+
+export default {
+  // Two cores: a second process keeps tests going while the first waits for servers.
+  maxWorkers: 2,
+  projects: [
+    {
+      ...common,
+      displayName: 'pure',
+      testMatch: pure.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+    },
+    {
+      ...common,
+      displayName: 'servers',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...pure.map((folder) => `<rootDir>/test/${folder}/`)],
+      globalSetup: '<rootDir>/test/support/global-setup.ts',
+      globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+      setupFilesAfterEnv: ['<rootDir>/test/support/timeouts.ts'],
+    },
+  ],
 };

@@ -85,7 +85,10 @@ function deployment(config: Config): NonNullable<WorkerOptions['workerDeployment
     : { version, useWorkerVersioning: false };
 }
 
-function openGateways(config: Config): { of: (target: Target) => KubernetesGateway; close: () => Promise<void> } {
+function openGateways(config: Config): {
+  of: (target: Target) => KubernetesGateway;
+  close: () => Promise<void>;
+} {
   const opened = new Map<string, KubernetesGateway>();
   return {
     of(target) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
 import type { StackEndpoints } from '../local/stack-types.ts';
-import { status } from '../local/down.ts';
+import { runningStack } from '../local/status.ts';
 
 /**
  * Points this process at the local stack when one runs and nothing else is configured, and says so.
@@ -41,9 +41,4 @@ export function workerEnvironment(endpoints: StackEndpoints): Record<string, str
 export async function openClient(say: (line: string) => void): Promise<Client> {
   preferLocalStack(say);
   return await connectClient();
-}
-
-/** The stack that `runbook up` started, when it is ready. */
-function runningStack(): StackEndpoints | undefined {
-  return status().find((stack) => stack.name === 'default' && stack.state === 'ready')?.endpoints;
 }

@@ -66,7 +66,8 @@ function given(message: string): string {
   return received === 'null' ? ', not null' : `, not ${withArticle(received)}`;
 }
 
-function listFaults(faults: string[]): string {
+/** Faults as one text; the first ten of them, and how many more there are. */
+export function listFaults(faults: string[]): string {
   const shown = faults.slice(0, mostFaults).join('; ');
   return faults.length > mostFaults ? `${shown}; and ${faults.length - mostFaults} more` : shown;
 }

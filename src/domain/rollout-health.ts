@@ -65,7 +65,12 @@ export interface RolloutGoal {
   images: Record<string, string>;
   startupAllowanceSeconds: number;
   unschedulableAfterSeconds: number;
+  /** When the watch began, in milliseconds since the epoch. */
+  watchedSince: number;
 }
+
+/** A controller answers within a second or two; one that is silent this long does not run. */
+const controllerSilenceSeconds = 120;
 
 export type RolloutVerdict =
   | { state: 'complete'; sentence: string }
@@ -108,7 +113,7 @@ export function judgeRollout(view: RolloutView, goal: RolloutGoal, now: number):
   const status = deployment.status ?? {};
   const newestGeneration = Math.max(goal.generation, deployment.metadata.generation ?? 0);
   if (status.observedGeneration === undefined || status.observedGeneration < newestGeneration) {
-    return { state: 'progressing', sentence: 'waiting for the controller to see the change' };
+    return judgeSilence(goal, now);
   }
   const wanted = desiredReplicas(deployment);
   const updated = status.updatedReplicas ?? 0;
@@ -124,6 +129,21 @@ export function judgeRollout(view: RolloutView, goal: RolloutGoal, now: number):
       ...newPods(view, deployment).map((pod) => judgePod(pod, view.events, goal, now)),
     ],
     `${updated} of ${wanted} replicas updated, ${available} available`,
+  );
+}
+
+function judgeSilence(goal: RolloutGoal, now: number): RolloutVerdict {
+  const deadline = goal.watchedSince + controllerSilenceSeconds * 1000;
+  if (now < deadline) {
+    return {
+      state: 'progressing',
+      sentence: 'waiting for the controller to see the change',
+      lookAgainAt: deadline,
+    };
+  }
+  return hopeless(
+    'ControllerSilent',
+    `the Deployment controller has not seen the change for ${controllerSilenceSeconds} s; is kube-controller-manager running?`,
   );
 }
 

@@ -113,6 +113,14 @@ describe('until the controller has seen the change nothing is judged', () => {
     );
   });
 
+  test('a controller that is silent for two minutes is named as the reason', () => {
+    const deployment = aDeployment({ metadata: { generation: 2 }, status: { observedGeneration: 1 } });
+    const silentFor = (seconds: number): string =>
+      judge({ deployment }, { watchedSince: now - seconds * 1000 }).state;
+    expect([119, 120, 121].map(silentFor)).toEqual(['progressing', 'hopeless', 'hopeless']);
+    expect(judge({ deployment }, { watchedSince: now - 10_000 })).toMatchObject({ lookAgainAt: now + 110_000 });
+  });
+
   test('a Deployment without a status is never complete, even where generations are absent', () => {
     const deployment = aDeployment({ status: undefined, spec: { replicas: 0 } });
     delete deployment.metadata.generation;

@@ -105,6 +105,7 @@ export function aGoal(change: Partial<RolloutGoal> = {}): RolloutGoal {
     images: { app: 'web:2' },
     startupAllowanceSeconds: 30,
     unschedulableAfterSeconds: 60,
+    watchedSince: now,
     ...change,
   };
 }

@@ -20,7 +20,8 @@ export async function followRollout(
 ): Promise<{ sentence: string }> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const goal = { uid: written.uid, generation: written.generation, images, ...target.profile.rollout };
+  const { uid, generation } = written;
+  const goal = { uid, generation, images, ...target.profile.rollout, watchedSince: Date.now() };
   try {
     for await (const view of watchView(gateway, written, either)) {
       const verdict = judgeRollout(view, goal, Date.now());

@@ -15,6 +15,7 @@ import { checkQuota, type LimitRange, type ResourceQuota } from '../../domain/gu
 import { canonicalPlan, summarise } from '../../domain/plan/plan.ts';
 import { differences } from '../../domain/plan/paths.ts';
 import { newestReplicaSet } from '../../domain/rollout-health.ts';
+import { excerpt } from '../../domain/text.ts';
 import { failure } from '../failures.ts';
 
 /** Plans new images for one Deployment: a server-side dry run says what would really change. Writes nothing. */
@@ -49,7 +50,8 @@ export async function planRollingUpdate(
     findings,
     summary: summarise(changes, findings, describeRollout(live, surroundings)),
     write: makeWrite(live, pin, operations, changes),
-    images,
+    // As the cluster will store them: admission may pin a tag to a digest.
+    images: Object.fromEntries(Object.keys(images).map((name) => [name, imageOf(dry, name) ?? ''])),
     formerImages: Object.fromEntries(Object.keys(images).map((name) => [name, imageOf(live, name) ?? ''])),
     ...(former === undefined
       ? {}
@@ -69,7 +71,7 @@ function chooseWorkload(target: Target, request: RollingUpdateRequest): ObjectRe
   if (workload === undefined) {
     throw failure(
       'NotFound',
-      `target ${profile.target} has no workload "${name.slice(0, 60)}"; it has ${Object.keys(profile.workloads).join(', ')}`,
+      `target ${profile.target} has no workload "${excerpt(name)}"; it has ${Object.keys(profile.workloads).join(', ')}`,
     );
   }
   if (workload.kind !== 'Deployment') {
@@ -93,7 +95,7 @@ function chooseImages(
   if (missing.length > 0) {
     throw failure(
       'NotFound',
-      `Deployment ${live.metadata.name} has no container ${missing.map((name) => `"${name}"`).join(', ')}; it has ${known.join(', ')}`,
+      `Deployment ${live.metadata.name} has no container ${missing.map((name) => `"${excerpt(name)}"`).join(', ')}; it has ${known.join(', ')}`,
     );
   }
   return wanted;

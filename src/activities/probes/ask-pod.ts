@@ -12,11 +12,12 @@ const mostBodyBytes = 64 * 1024;
 export async function askPod(
   gateway: KubernetesGateway,
   profile: TargetProfile,
+  workload: string,
   pod: Pod,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   try {
-    return await ask(gateway, profile, pod, signal);
+    return await ask(gateway, profile, workload, pod, signal);
   } catch (error) {
     signal.throwIfAborted();
     return { unreachable: error instanceof Error ? reasonOf(error) : 'no reason given' };
@@ -26,12 +27,13 @@ export async function askPod(
 async function ask(
   gateway: KubernetesGateway,
   profile: TargetProfile,
+  workload: string,
   pod: Pod,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const { health } = profile;
   const namespace = profile.namespace;
-  const container = profile.workloads[profile.workload]?.container ?? '';
+  const container = profile.workloads[workload]?.container ?? '';
   const { timeoutSeconds } = health;
   switch (health.via) {
     case 'port-forward':

@@ -14,6 +14,9 @@ const name = 'every new pod answers its health endpoint';
 const triesPerPod = 3;
 const pauseBetweenTriesMilliseconds = 1000;
 
+/** Added to the profile's startup allowance: scheduling, pulling and the first probe. */
+const settleSeconds = 10;
+
 /**
  * Asks the health endpoint of every pod of the newest ReplicaSet, again and again over the bake time.
  * Reads only, so it may run any number of times; a second attempt bakes from the start.
@@ -35,13 +38,8 @@ export async function proveHealthy(
     const baked = (Date.now() - startedAt) / 1000;
     if (verdict.verdict !== 'pass') return { name, verdict: verdict.verdict, evidence: [verdict.sentence] };
     if (baked >= bakeSeconds) {
-      return {
-        name,
-        verdict: 'pass',
-        evidence: [
-          `${verdict.sentence} (${rounds} round${rounds === 1 ? '' : 's'} in ${Math.round(baked)} s)`,
-        ],
-      };
+      const times = `${rounds} round${rounds === 1 ? '' : 's'} in ${Math.round(baked)} s`;
+      return { name, verdict: 'pass', evidence: [`${verdict.sentence} (${times})`] };
     }
     await delay(Math.min(intervalSeconds, bakeSeconds - baked) * 1000, undefined, { signal });
   }
@@ -54,39 +52,60 @@ async function proveOnce(
   restarts: Map<string, number>,
   signal: AbortSignal,
 ): Promise<ProbeVerdict> {
-  const { pods, wanted } = await readPods(gateway, written, signal);
-  if (wanted === 0 || pods.length === 0) return { verdict: 'unknown', sentence: 'there is no pod to ask' };
-  if (pods.length < wanted)
-    return { verdict: 'fail', sentence: `${pods.length} of ${wanted} new pods exist` };
-  const restarted = pods.find(
+  const settled = await waitForPods(gateway, target, written, signal);
+  if (!Array.isArray(settled)) return settled;
+  const restarted = settled.find(
     (pod) => countRestarts(pod) > (restarts.get(pod.metadata.name) ?? countRestarts(pod)),
   );
-  if (restarted !== undefined)
+  if (restarted !== undefined) {
     return { verdict: 'fail', sentence: `pod ${restarted.metadata.name} restarted while it was watched` };
-  for (const pod of pods) restarts.set(pod.metadata.name, countRestarts(pod));
-  const verdicts = await Promise.all(pods.map((pod) => provePod(gateway, target, pod, signal)));
+  }
+  for (const pod of settled) restarts.set(pod.metadata.name, countRestarts(pod));
+  const verdicts = await Promise.all(
+    settled.map((pod) => provePod(gateway, target, written.name, pod, signal)),
+  );
   const bad =
     verdicts.find((verdict) => verdict.verdict === 'fail') ??
     verdicts.find((verdict) => verdict.verdict === 'unknown');
-  return (
-    bad ?? { verdict: 'pass', sentence: `${pods.length} of ${wanted} pods: ${verdicts[0]?.sentence ?? ''}` }
-  );
+  return bad ?? { verdict: 'pass', sentence: `${settled.length} pods: ${verdicts[0]?.sentence ?? ''}` };
+}
+
+/**
+ * The ready pods, once there are as many as wanted. An autoscaler or an eviction may leave too few of them for
+ * a while, so that is a failure only when it lasts longer than a pod may take to start.
+ */
+async function waitForPods(
+  gateway: KubernetesGateway,
+  target: Target,
+  written: Written,
+  signal: AbortSignal,
+): Promise<Pod[] | ProbeVerdict> {
+  const giveUpAt = Date.now() + (target.profile.rollout.startupAllowanceSeconds + settleSeconds) * 1000;
+  for (;;) {
+    const { pods, wanted } = await readPods(gateway, written, signal);
+    if (wanted === 0)
+      return { verdict: 'unknown', sentence: 'the workload is scaled to zero, there is no pod to ask' };
+    const ready = pods.filter(isReady);
+    if (ready.length >= wanted) return ready;
+    if (Date.now() >= giveUpAt)
+      return { verdict: 'fail', sentence: `${ready.length} of ${wanted} new pods are ready` };
+    await delay(pauseBetweenTriesMilliseconds, undefined, { signal });
+  }
 }
 
 async function provePod(
   gateway: KubernetesGateway,
   target: Target,
+  workload: string,
   pod: Pod,
   signal: AbortSignal,
 ): Promise<ProbeVerdict> {
   for (let attempt = 1; ; attempt++) {
-    const verdict = judgeAnswer(await askPod(gateway, target.profile, pod, signal), target.profile.health);
-    if (verdict.verdict === 'pass' || attempt >= triesPerPod)
-      return {
-        ...verdict,
-        sentence:
-          verdict.verdict === 'pass' ? verdict.sentence : `pod ${pod.metadata.name}: ${verdict.sentence}`,
-      };
+    const answer = await askPod(gateway, target.profile, workload, pod, signal);
+    const verdict = judgeAnswer(answer, target.profile.health);
+    if (verdict.verdict === 'pass') return verdict;
+    if (attempt >= triesPerPod)
+      return { ...verdict, sentence: `pod ${pod.metadata.name}: ${verdict.sentence}` };
     await delay(pauseBetweenTriesMilliseconds, undefined, { signal });
   }
 }
@@ -110,6 +129,13 @@ async function readPods(
     pods: newPods({ replicaSets: replicaSets.items, pods: pods.items as Pod[] }, deployment),
     wanted: desiredReplicas(deployment),
   };
+}
+
+function isReady(pod: Pod): boolean {
+  return (
+    pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ===
+    true
+  );
 }
 
 function countRestarts(pod: Pod): number {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
+import { parseDocument, type Document } from 'yaml';
 import { targetProfileSchema, type Target } from '../../contracts/target.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
-import { describeIssues } from '../../domain/requests.ts';
+import { describeIssues, listFaults } from '../../domain/requests.ts';
+import { excerpt } from '../../domain/text.ts';
 import { failure } from '../failures.ts';
 
 /** Far beyond any real profile; a larger file is a mistake. */
@@ -37,7 +38,7 @@ export async function loadTarget(
   if (!names.includes(wanted)) {
     throw failure(
       'NotFound',
-      `there is no target "${clip(wanted)}"; known targets: ${names.join(', ') || 'none'}`,
+      `there is no target "${excerpt(wanted)}"; known targets: ${names.join(', ') || 'none'}`,
     );
   }
   const text = await readProfile(folder, wanted);
@@ -50,17 +51,26 @@ export function parseProfile(name: string, text: string): Target['profile'] {
   const document = parseDocument(text, { uniqueKeys: true });
   if (document.errors.length > 0) {
     const faults = document.errors.map((error) => `line ${error.linePos?.[0].line ?? '?'}: ${error.code}`);
-    throw failure('InvalidProfile', `target profile ${name} is not valid YAML: ${faults.join('; ')}`);
+    throw failure('InvalidProfile', `target profile ${name} is not valid YAML: ${listFaults(faults)}`);
   }
-  const parsed = targetProfileSchema.safeParse(document.toJS({ maxAliasCount: 10 }));
+  const parsed = targetProfileSchema.safeParse(toValue(name, document));
   if (!parsed.success)
-    throw failure('InvalidProfile', `target profile ${name}: ${describeIssues(parsed.error).join('; ')}`);
+    throw failure('InvalidProfile', `target profile ${name}: ${listFaults(describeIssues(parsed.error))}`);
   if (parsed.data.target !== name)
     throw failure(
       'InvalidProfile',
       `target profile ${name}: target: must be "${name}", like the file's name`,
     );
   return parsed.data;
+}
+
+/** Aliases are bounded: a few lines of them can stand for gigabytes. */
+function toValue(name: string, document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 10 });
+  } catch {
+    throw failure('InvalidProfile', `target profile ${name} uses more YAML aliases than a profile needs`);
+  }
 }
 
 async function readProfile(folder: string, name: string): Promise<string> {
@@ -84,8 +94,4 @@ function onlyOne(names: string[]): string {
     'InvalidRequest',
     `target is missing and there is no default target; known targets: ${names.join(', ') || 'none'}`,
   );
-}
-
-function clip(name: string): string {
-  return name.length > 60 ? `${name.slice(0, 59)}…` : name;
 }

@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
 import { describeStack, describeStatus } from '../../local/describe.ts';
-import { down, status } from '../../local/down.ts';
+import { down } from '../../local/down.ts';
 import { phasePrinter } from '../../local/phases.ts';
 import type { NodeKind, StackOptions } from '../../local/stack-types.ts';
+import { status } from '../../local/status.ts';
 import { upDetached, upInForeground } from '../../local/up.ts';
 import { exitCodes } from '../exit-codes.ts';
 

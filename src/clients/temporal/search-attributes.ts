@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { searchAttributes } from '../../contracts/search-attributes.ts';
 
 const visibleWithinMilliseconds = 20_000;
@@ -16,13 +16,13 @@ export async function registerSearchAttributes(
   const { operatorService } = client.connection;
   const wanted = Object.values(searchAttributes).map((key) => key.name);
   const missing = async (): Promise<string[]> => {
-    const { customAttributes = {} } = await operatorService.listSearchAttributes({ namespace });
-    return wanted.filter((name) => !Object.hasOwn(customAttributes ?? {}, name));
+    const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+    return wanted.filter((name) => !Object.hasOwn(customAttributes, name));
   };
   try {
     const absent = await missing();
     if (absent.length > 0) {
-      const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+      const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
       await operatorService.addSearchAttributes({
         namespace,
         searchAttributes: Object.fromEntries(absent.map((name) => [name, keyword])),

@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
+import { workerEnvironment } from '../../src/cli/environment.ts';
+import { demoArchive } from '../../src/local/demo-image.ts';
+import { loadImages } from '../../src/local/demo-target.ts';
+import { phasePrinter } from '../../src/local/phases.ts';
+import { startStack } from '../../src/local/stack.ts';
+import type { Stack } from '../../src/local/stack-types.ts';
+import { workflowsPath } from '../../src/worker.ts';
+
+declare global {
+  var testStack: Stack | undefined;
+}
+
+/** One stack and one workflow bundle for the whole run; tests keep apart by namespaces and task queues. */
+export default async function setUp(): Promise<void> {
+  const onPhase = phasePrinter(process.stderr);
+  const stack = await startStack({ name: `test-${process.pid}`, registry: true, onPhase });
+  globalThis.testStack = stack;
+  // A run that dies still stops its servers: the supervisor in this process ends with it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      void stack.stop().finally(() => process.exit(1));
+    });
+  }
+  const { endpoints } = stack;
+  if (endpoints.imageImport !== undefined) await loadImages(endpoints, await demoArchive(onPhase), onPhase);
+  Object.assign(process.env, workerEnvironment(endpoints), {
+    RUNBOOK_TEST_STACK: join(endpoints.directory, 'stack.json'),
+    RUNBOOK_TEST_KUBECONFIG: endpoints.kubeconfig,
+    RUNBOOK_TEST_NODE: endpoints.node,
+    RUNBOOK_TEST_BUNDLE: await writeBundle(endpoints.directory),
+  });
+}
+
+async function writeBundle(directory: string): Promise<string> {
+  Runtime.install({ logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, 'workflow-bundle.js');
+  writeFileSync(file, code);
+  return file;
+}

@@ -1,0 +1,209 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ApplicationFailure,
+  WorkflowFailedError,
+  type Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { stringify } from 'yaml';
+import { connectClient } from '../../src/clients/temporal/connection.ts';
+import { readConfig } from '../../src/config.ts';
+import {
+  controls,
+  type Decision,
+  type Gate,
+  type RunDescription,
+  type RunReport,
+} from '../../src/contracts/run.ts';
+import { deployDemo } from '../../src/local/demo-target.ts';
+import { waitFor } from '../../src/local/wait.ts';
+import { createWorker } from '../../src/worker.ts';
+import { kubectlIn, stack, unique } from './stack.ts';
+
+/** The image of the demo service with that tag. */
+export function image(tag: string): string {
+  return `ghcr.io/acedergren/alecs-mcp-server-akamai:${tag}`;
+}
+
+/** A profile of the demo service in one namespace, with times that suit tests. */
+export function demoProfile(namespace: string): Record<string, unknown> {
+  return {
+    target: 'alecs',
+    namespace,
+    workload: 'alecs-server',
+    workloads: { 'alecs-server': { kind: 'Deployment', container: 'alecs' } },
+    health: { via: 'port-forward', path: '/health', port: 8080, expectBody: { status: 'healthy' } },
+    rollout: { startupAllowanceSeconds: 2, unschedulableAfterSeconds: 2 },
+    proof: { bakeSeconds: 1, intervalSeconds: 1 },
+    gate: { deadlineSeconds: 600 },
+  };
+}
+
+export interface WorldOptions {
+  /** Deploys the demo service there; without it the world has no pods. */
+  deploy?: boolean;
+  /** Profiles by name; without it one demo profile. */
+  profiles?: (namespace: string) => Record<string, Record<string, unknown>>;
+  /** Environment of the worker beside the stack's. */
+  env?: Record<string, string>;
+}
+
+/** Worlds that are open in this process: the native runtime ends with the last one, else the process would not. */
+let openWorlds = 0;
+
+/** A namespace, a folder of profiles and a worker on a queue of its own: everything a test of runs needs. */
+export class World {
+  readonly namespace: string;
+  readonly targetsFolder = mkdtempSync(join(tmpdir(), 'runbook-targets-'));
+  readonly queue: string;
+  readonly client: Client;
+  readonly kubectl: ReturnType<typeof kubectlIn>;
+  readonly #options: WorldOptions;
+  #stopWorker: (() => Promise<void>) | undefined;
+
+  private constructor(client: Client, options: WorldOptions) {
+    this.namespace = unique('alecs');
+    this.queue = unique('queue');
+    this.client = client;
+    this.kubectl = kubectlIn(this.namespace);
+    this.#options = options;
+  }
+
+  static async create(options: WorldOptions = {}): Promise<World> {
+    if (openWorlds === 0) Runtime.install({ logger: new DefaultLogger('ERROR') });
+    openWorlds += 1;
+    const world = new World(await connectClient(), options);
+    const profiles = options.profiles?.(world.namespace) ?? { alecs: demoProfile(world.namespace) };
+    for (const [name, profile] of Object.entries(profiles)) world.writeProfile(name, profile);
+    if (options.deploy === true)
+      await deployDemo(stack(), { namespace: world.namespace, onPhase: () => undefined });
+    await world.startWorker();
+    return world;
+  }
+
+  writeProfile(name: string, profile: Record<string, unknown>): void {
+    writeFileSync(join(this.targetsFolder, `${name}.yaml`), stringify(profile));
+  }
+
+  removeProfile(name: string): void {
+    rmSync(join(this.targetsFolder, `${name}.yaml`));
+  }
+
+  async startWorker(): Promise<void> {
+    const config = readConfig({
+      ...process.env,
+      RUNBOOK_TARGETS: this.targetsFolder,
+      RUNBOOK_TASK_QUEUE: this.queue,
+      ...this.#options.env,
+    });
+    const codePath = process.env.RUNBOOK_TEST_BUNDLE ?? '';
+    const { worker, close } = await createWorker(config, { workflowBundle: { codePath } });
+    const running = worker.run();
+    this.#stopWorker = async () => {
+      worker.shutdown();
+      await running;
+      await close();
+    };
+  }
+
+  async stopWorker(): Promise<void> {
+    await this.#stopWorker?.();
+    this.#stopWorker = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorker();
+    await this.client.connection.close();
+    rmSync(this.targetsFolder, { recursive: true, force: true });
+    if (this.#options.deploy === true)
+      await this.kubectl('delete', 'namespace', this.namespace, '--wait=false');
+    openWorlds -= 1;
+    if (openWorlds === 0) await Runtime.instance().shutdown();
+  }
+
+  /** Starts a run with any input at all, as the Temporal UI would. */
+  async start(input: unknown, workflowId = unique('run')): Promise<TestRun> {
+    const handle = await this.client.workflow.start('rollingUpdate', {
+      taskQueue: this.queue,
+      workflowId,
+      args: input === undefined ? [] : [input],
+    });
+    return new TestRun(handle);
+  }
+
+  /** The image that the Deployment has now. */
+  async liveImage(): Promise<string> {
+    return await this.kubectl(
+      'get',
+      'deployment',
+      'alecs-server',
+      '-o',
+      'jsonpath={.spec.template.spec.containers[0].image}',
+    );
+  }
+}
+
+/** One run, as a person deals with it. */
+export class TestRun {
+  readonly handle: WorkflowHandle;
+
+  constructor(handle: WorkflowHandle) {
+    this.handle = handle;
+  }
+
+  async describe(): Promise<RunDescription> {
+    return await this.handle.query<RunDescription>(controls.describe);
+  }
+
+  /** Waits until the run stands at a gate; `after` skips gates that were answered already. */
+  async gate(after?: Gate): Promise<Gate> {
+    return await waitFor(
+      async () => {
+        const gate = (await this.describe()).waitingFor;
+        return gate?.id === after?.id ? undefined : gate;
+      },
+      { what: `gate of ${this.handle.workflowId}`, timeoutMilliseconds: 60_000, everyMilliseconds: 50 },
+    );
+  }
+
+  /** Sends the update `decide`; returns its answer. @throws WorkflowUpdateFailedError with the refusal */
+  async decide(decision: unknown): Promise<string> {
+    return await this.handle.executeUpdate<string, [unknown]>(controls.decide, { args: [decision] });
+  }
+
+  async approve(after?: Gate): Promise<Gate> {
+    const gate = await this.gate(after);
+    await this.decide(decisionFor(gate));
+    return gate;
+  }
+
+  /** The report of the run once it has ended, and the failure it ended with, if it failed. */
+  async end(): Promise<{ report: RunReport; failure?: ApplicationFailure }> {
+    try {
+      return { report: (await this.handle.result()) as RunReport };
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure))
+        throw error;
+      return { report: error.cause.details?.[0] as RunReport, failure: error.cause };
+    }
+  }
+
+  /** Every event of the run's history. */
+  async events(): Promise<number> {
+    return (await this.handle.fetchHistory()).events?.length ?? 0;
+  }
+
+  /** How often a workflow task failed: more than never means that a run can loop. */
+  async failedTasks(): Promise<number> {
+    const { events = [] } = await this.handle.fetchHistory();
+    return (events ?? []).filter((event) => event.workflowTaskFailedEventAttributes instanceof Object).length;
+  }
+}
+
+/** A decision that the gate takes. */
+export function decisionFor(gate: Gate, decision: Decision['decision'] = 'approve'): Decision {
+  return { decision, gate: gate.id, planHash: gate.planHash, approver: 'Test Person', reason: 'a test' };
+}
