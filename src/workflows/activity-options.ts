@@ -1,13 +1,18 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import { excerpt } from '../domain/text.ts';
 
 /**
  * Activities by what they do. Every number has its reason here; the retry judgement itself (what is worth
- * repeating) lies in each system's failures.ts.
+ * repeating) lies in each system's failures.ts. Each call says in a few words what it is about: the
+ * Temporal UI shows that beside the activity.
  */
+function group(options: ActivityOptions): (summary: string) => ActivityInterfaceFor<Activities> {
+  return (summary) => proxyActivities<Activities>({ ...options, summary: clipped(summary) });
+}
 
 /** A few seconds of reading. Two minutes in all: past that a person should know that the cluster does not answer. */
-export const read = proxyActivities<Activities>({
+export const read = group({
   startToCloseTimeout: '30 seconds',
   scheduleToCloseTimeout: '2 minutes',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
@@ -17,7 +22,7 @@ export const read = proxyActivities<Activities>({
  * One write. Five minutes in all, so that an API server that is away for a minute does not end a run.
  * The heartbeat tells a stalled worker from a slow server within 15 seconds.
  */
-export const change = proxyActivities<Activities>({
+export const change = group({
   startToCloseTimeout: '30 seconds',
   heartbeatTimeout: '15 seconds',
   scheduleToCloseTimeout: '5 minutes',
@@ -25,7 +30,7 @@ export const change = proxyActivities<Activities>({
 });
 
 /** The same for undoing: it has longer, since giving up here leaves the service half changed. */
-export const undoing = proxyActivities<Activities>({
+export const undoing = group({
   startToCloseTimeout: '30 seconds',
   heartbeatTimeout: '15 seconds',
   scheduleToCloseTimeout: '15 minutes',
@@ -36,7 +41,7 @@ export const undoing = proxyActivities<Activities>({
  * Watching and probing: as long as the Deployment's own progress deadline and the bake time allow.
  * Two hours is the bound for a Deployment that has no deadline.
  */
-export const watch = proxyActivities<Activities>({
+export const watch = group({
   startToCloseTimeout: '2 hours',
   scheduleToCloseTimeout: '3 hours',
   heartbeatTimeout: '15 seconds',
@@ -44,14 +49,19 @@ export const watch = proxyActivities<Activities>({
 });
 
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
-export const store = proxyActivities<Activities>({
+export const store = group({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '500 milliseconds', maximumAttempts: 3 },
 });
 
 /** The detached upload: storage may be away for days, the report is not lost before that. */
-export const storeEventually = proxyActivities<Activities>({
+export const storeEventually = group({
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '5 seconds', maximumInterval: '5 minutes' },
 });
+
+/** A summary as the server takes it: past 400 bytes it fails the workflow task, and no character has more than four. */
+export function clipped(summary: string): string {
+  return excerpt(summary, 90);
+}

@@ -1,3 +1,4 @@
+import type { WorkloadPlan } from '../contracts/plan.ts';
 import {
   rollingUpdateExample,
   rollingUpdateRequestSchema,
@@ -17,7 +18,8 @@ export async function rollingUpdate(input?: RollingUpdateRequest): Promise<RunRe
     const { request } = await run.step(steps.check, () =>
       checkRequest(run, rollingUpdateRequestSchema, input, rollingUpdateExample),
     );
-    const makePlan = (): ReturnType<typeof read.planRollingUpdate> => read.planRollingUpdate({ request });
+    const makePlan = (): Promise<WorkloadPlan> =>
+      read('Read the workload and plan its new images').planRollingUpdate({ request });
 
     const plan = await run.plan(steps.plan, makePlan);
     if (request.dryRun === true) return await run.planned();
@@ -32,7 +34,7 @@ export async function rollingUpdate(input?: RollingUpdateRequest): Promise<RunRe
       async (current) => {
         run.onFailure(steps.undo, () => restoreWorkload(run, current, steps.undo));
         const written = await run.step(steps.change, () =>
-          change.applyWrite({
+          change(`Write the new images into ${current.write.pin.name}`).applyWrite({
             target: current.target,
             write: current.write,
             marker: run.marker(steps.change),
@@ -40,11 +42,16 @@ export async function rollingUpdate(input?: RollingUpdateRequest): Promise<RunRe
         );
         const rollout = await run.step(
           steps.watch,
-          () => watch.followRollout({ target: current.target, written, images: current.images }),
+          () =>
+            watch(`Follow the rollout of ${current.write.pin.name}`).followRollout({
+              target: current.target,
+              written,
+              images: current.images,
+            }),
           (seen) => seen.sentence,
         );
         await run.prove(steps.verify, current, () =>
-          watch.proveHealthy({
+          watch('Ask every new pod for its health').proveHealthy({
             target: current.target,
             written,
             bakeSeconds: current.target.profile.proof.bakeSeconds,

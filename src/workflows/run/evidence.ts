@@ -1,6 +1,6 @@
 import { ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import type { Evidence, RunRecord } from '../../contracts/run.ts';
-import { store, storeEventually } from '../activity-options.ts';
+import { clipped, store, storeEventually } from '../activity-options.ts';
 
 /**
  * Stores the report. When storage does not answer the run is not held up: a detached child
@@ -8,7 +8,7 @@ import { store, storeEventually } from '../activity-options.ts';
  */
 export async function storeEvidence(record: RunRecord): Promise<Evidence> {
   try {
-    return await store.storeReport(record);
+    return await store('Store the report').storeReport(record);
   } catch {
     return await storeLater(record);
   }
@@ -21,7 +21,7 @@ async function storeLater(record: RunRecord): Promise<Evidence> {
       args: [record],
       workflowId: `evidence/${firstRunId}/${workflowInfo().runId}`,
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `stores the report of ${workflowId} when storage answers`,
+      staticSummary: clipped(`Store the report of ${workflowId}`),
     });
     return { state: 'pending', note: 'object storage did not answer; the report is uploaded when it does' };
   } catch {
@@ -34,5 +34,5 @@ async function storeLater(record: RunRecord): Promise<Evidence> {
 
 /** Uploads one report that could not be stored when its run ended. Started by the run itself, never by hand. */
 export async function uploadEvidence(record: RunRecord): Promise<Evidence> {
-  return await storeEventually.storeReport(record);
+  return await storeEventually('Store the report when storage answers').storeReport(record);
 }

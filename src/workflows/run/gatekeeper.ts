@@ -1,6 +1,7 @@
 import { condition, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
 import { controls, type Decision, type DecisionRecord, type Gate } from '../../contracts/run.ts';
 import { judgeDecision, type GateSituation, type Judgement } from '../../domain/decisions.ts';
+import { clipped } from '../activity-options.ts';
 import { failure } from './failures.ts';
 
 const decideUpdate = defineUpdate<string, [unknown]>(controls.decide);
@@ -73,7 +74,9 @@ export class Gatekeeper {
     this.#gate = gate;
     opened();
     try {
-      await condition(() => this.#answer !== undefined, question.deadlineSeconds * 1000);
+      await condition(() => this.#answer !== undefined, question.deadlineSeconds * 1000, {
+        summary: clipped(`Deadline of ${gate.id}: ${gate.step}`),
+      });
     } finally {
       this.#gate = undefined;
     }

@@ -21,7 +21,7 @@ export async function checkRequest<T extends CommonRequest>(
   const checked = readRequest(run.ref.procedure, schema, input, example);
   if (!checked.ok) throw failure('InvalidRequest', checked.message);
   const { request } = checked;
-  const { target, searchAttributes } = await read.resolveTarget(
+  const { target, searchAttributes } = await read('Read the target profile').resolveTarget(
     request.target === undefined ? {} : { target: request.target },
   );
   run.about({ target, request, searchAttributes });

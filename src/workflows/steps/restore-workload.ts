@@ -11,17 +11,28 @@ const mostMoves = 5;
  */
 export async function restoreWorkload(run: Run, plan: WorkloadPlan, step: string): Promise<UndoResult> {
   const { target } = plan;
+  const { name } = plan.write.pin;
   for (let attempt = 1; ; attempt++) {
-    const { write, drift } = await undoing.readForUndo({ plan, run: run.ref });
+    const { write, drift } = await undoing(`Read what ${name} holds now`).readForUndo({ plan, run: run.ref });
     try {
-      const written = await undoing.applyWrite({ target, write, marker: run.marker(step) });
-      const rollout = await watch.followRollout({ target, written, images: plan.formerImages });
-      const template = await undoing.compareTemplate({
+      const written = await undoing(`Put the former state of ${name} back`).applyWrite({
+        target,
+        write,
+        marker: run.marker(step),
+      });
+      const rollout = await watch(`Follow the rollout of ${name} back`).followRollout({
+        target,
+        written,
+        images: plan.formerImages,
+      });
+      const template = await undoing(`Compare ${name} with its former template`).compareTemplate({
         target,
         written,
         former: plan.formerReplicaSet ?? null,
       });
-      run.record(await watch.proveHealthy({ target, written, bakeSeconds: 0 }));
+      run.record(
+        await watch('Ask every pod for its health').proveHealthy({ target, written, bakeSeconds: 0 }),
+      );
       const differs = [...new Set([...drift, ...template.differences])];
       if (!template.compared)
         return {
