@@ -9,8 +9,8 @@ import { failure } from '../failures.ts';
 import { pinOperation } from './plan-rolling-update.ts';
 
 /**
- * Sends one pinned write. Idempotent: a second attempt meets 409 (its pin is stale), reads once, and finds the
- * marker and values of the first. A late attempt of a run that went on elsewhere meets the same 409 and writes nothing.
+ * Sends one pinned write. Idempotent: a second attempt is refused (its pin is stale), reads once, and finds the
+ * marker and values of the first. A late attempt of a run that went on elsewhere is refused too and writes nothing.
  * @throws Moved when someone else wrote the object since it was pinned.
  */
 export async function applyWrite(
@@ -28,18 +28,26 @@ export async function applyWrite(
     signal.throwIfAborted();
     return asWritten(write, await gateway.jsonPatch(write.pin, operations, { fieldManager, signal }));
   } catch (error) {
-    if (!(error instanceof KubernetesError) || error.status !== 409) throw error;
-    return asWritten(write, await recogniseOwn(gateway, write, marker, signal));
+    if (!(error instanceof KubernetesError) || !mayBeStale(error)) throw error;
+    const live = await gateway.get(write.pin, { signal });
+    if (error.status === 422 && isStill(write.pin, live)) throw error;
+    return asWritten(write, recogniseOwn(live, write, marker));
   }
 }
 
-async function recogniseOwn(
-  gateway: KubernetesGateway,
-  write: Write,
-  marker: string,
-  signal: AbortSignal,
-): Promise<KubernetesObject> {
-  const live = await gateway.get(write.pin, { signal });
+/**
+ * A stale pin answers 409, unless a part of the patch does not fit the newer object (a test on a list key that
+ * moved, a value that is gone already): those are looked at first, and answer 422 as a malformed patch would.
+ */
+function mayBeStale({ status }: KubernetesError): boolean {
+  return status === 409 || status === 422;
+}
+
+function isStill(pin: Write['pin'], { metadata }: KubernetesObject): boolean {
+  return metadata.uid === pin.uid && metadata.resourceVersion === pin.resourceVersion;
+}
+
+function recogniseOwn(live: KubernetesObject, write: Write, marker: string): KubernetesObject {
   const ours =
     live.metadata.uid === write.pin.uid &&
     live.metadata.annotations?.[changeAnnotation] === marker &&

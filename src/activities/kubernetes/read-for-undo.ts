@@ -43,7 +43,7 @@ export async function readForUndo(
       hasAnnotations: live.metadata.annotations !== undefined,
       operations: [
         { op: 'test', path: '/metadata/uid', value: plan.write.pin.uid },
-        ...undone.map((change) => reverse(root, change)).sort(laterIndexFirst),
+        ...undone.map((change) => reverse(root, change)).sort(removalsLast),
       ],
       expected: undone.map(({ path, before }) => (before === undefined ? { path } : { path, value: before })),
     },
@@ -103,8 +103,9 @@ function reverse(root: Json, change: Change): JsonPatchOperation {
   return { op: change.after === undefined ? 'add' : 'replace', path: pointer, value: change.before };
 }
 
-/** Removing list items from the end keeps the indexes of the others right. */
-function laterIndexFirst(left: JsonPatchOperation, right: JsonPatchOperation): number {
-  if (left.op !== 'remove' || right.op !== 'remove') return 0;
-  return right.path.localeCompare(left.path, 'en', { numeric: true });
+/** Removing list items shifts those behind them: so at the end, and the last one first. */
+function removalsLast(left: JsonPatchOperation, right: JsonPatchOperation): number {
+  if (left.op === 'remove' && right.op === 'remove')
+    return right.path.localeCompare(left.path, 'en', { numeric: true });
+  return Number(left.op === 'remove') - Number(right.op === 'remove');
 }

@@ -6,7 +6,7 @@ import { targetProfileSchema, type Target } from '../../contracts/target.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
 import { describeIssues, listFaults } from '../../domain/requests.ts';
 import { excerpt } from '../../domain/text.ts';
-import { failure } from '../failures.ts';
+import { failure, isOurs } from '../failures.ts';
 
 /** Far beyond any real profile; a larger file is a mistake. */
 const mostBytes = 256 * 1024;
@@ -81,7 +81,10 @@ async function readProfile(folder: string, name: string): Promise<string> {
         throw failure('InvalidProfile', `target profile ${name} is larger than ${mostBytes} bytes`);
       return text;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (isOurs(error)) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT')
+        throw failure('InvalidProfile', `target profile ${name} cannot be read (${code ?? 'unknown'})`);
     }
   }
   throw failure('NotFound', `target profile ${name} was deleted`);
