@@ -40,7 +40,7 @@ const environment = z.object({
 });
 
 /** Where reports go. Credentials come from the usual AWS variables and files. */
-export interface StorageConfig {
+interface StorageConfig {
   bucket: string;
   endpoint?: string;
   region: string;

@@ -51,6 +51,7 @@ export async function createWorker(
     taskQueue: config.taskQueue,
     activities,
     ...(extras.workflowBundle === undefined ? { workflowsPath } : { workflowBundle: extras.workflowBundle }),
+    dataConverter: { failureConverterPath },
     shutdownGraceTime,
     workerDeploymentOptions: deployment(config),
   });
@@ -63,9 +64,15 @@ export async function createWorker(
 }
 
 /** The workflow code that the worker bundles: TypeScript on a clone, JavaScript in the package. */
-export const workflowsPath = fileURLToPath(
-  new URL(`./workflows/index${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-);
+export const workflowsPath = pathOf('workflows/index');
+
+/** Converts failures in the worker and, in the bundle, in workflow code. */
+export const failureConverterPath = pathOf('clients/temporal/failure-converter');
+function pathOf(module: string): string {
+  return fileURLToPath(
+    new URL(`./${module}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  );
+}
 
 /** Runs a worker until it is told to stop (SIGINT, SIGTERM). */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {

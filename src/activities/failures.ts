@@ -3,15 +3,12 @@ import { failures, type FailureType } from '../contracts/failures.ts';
 
 /** A failure of our own catalogue: its sentence is safe to show, its type says whether it is worth repeating. */
 export function failure(type: FailureType, message: string, retryAfterSeconds?: number): ApplicationFailure {
-  const created = ApplicationFailure.create({
+  return ApplicationFailure.create({
     type,
     message,
     nonRetryable: !failures[type].retryable,
     ...(retryAfterSeconds === undefined ? {} : { nextRetryDelay: retryAfterSeconds * 1000 }),
   });
-  // Failures are stored in histories: a stack would add file paths and nothing that a reader needs.
-  created.stack = `${type}: ${message}`;
-  return created;
 }
 
 /** What passes through a translator untouched: our own failures, and Temporal's word that we shall stop. */

@@ -9,7 +9,7 @@ export interface KubernetesObject {
 }
 
 /** The parts of `metadata` that this project reads. */
-export interface ObjectMetadata {
+interface ObjectMetadata {
   name: string;
   namespace?: string;
   uid?: string;

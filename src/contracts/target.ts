@@ -129,7 +129,6 @@ export const targetProfileSchema = z
   );
 
 export type TargetProfile = z.infer<typeof targetProfileSchema>;
-export type WorkloadKind = TargetProfile['workloads'][string]['kind'];
 
 /** A target as one run sees it: the profile's content when it was read, and the digest of that content. */
 export interface Target {

@@ -6,7 +6,7 @@ import { excerpt } from './text.ts';
 /** The newest steps; a run that plans again and again has many. */
 const mostSteps = 30;
 
-const marks: Record<StepState, string> = { done: '✓', running: '▶', waiting: '⏸', failed: '✗' };
+const marks: Record<StepState, string> = { done: '✓', running: '▶', waiting: '‖', failed: '✗' };
 
 /**
  * The run as Markdown for the Temporal UI's current details. The UI passes the text through a URL,
@@ -23,28 +23,38 @@ export function renderDetails(description: RunDescription): string {
     lines.push(
       `**Waits for a decision** until ${waitingFor.deadline}: ${short(waitingFor.question, 1000)}`,
       '',
-      'More Actions → *Update* → `decide`, with your name in it:',
+      'More Actions → *Send an Update* → `decide`, with your name in it:',
       '',
       '```json',
-      exampleFor(waitingFor),
+      pretty(exampleFor(waitingFor)),
       '```',
       '',
-      'or send the signal `approve` (or `reject`):',
+      'or More Actions → *Send a Signal* → `approve` (or `reject`):',
       '',
       '```json',
-      exampleFor(waitingFor, 'approve'),
+      pretty(exampleFor(waitingFor, 'approve')),
       '```',
       '',
     );
   }
-  lines.push('| | step | |', '|---|---|---|', ...description.steps.slice(-mostSteps).map(stepRow), '');
+  lines.push('| | step | |', '|---|:--|:--|', ...description.steps.slice(-mostSteps).map(stepRow), '');
   if (plan !== undefined)
     lines.push('Plan:', '', ...plan.summary.slice(0, 20).map((line) => `- ${short(line, 300)}`));
   return lines.join('\n');
 }
 
+/** Keeps a name in one line, where the UI would wrap it to widen the notes. */
+function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u00A0');
+}
+
 function stepRow(step: StepRecord): string {
-  return `| ${marks[step.state]} | ${escapeMarkdown(step.name)} | ${short(step.note ?? '', 300)} |`;
+  return `| ${marks[step.state]} | ${unbroken(escapeMarkdown(step.name))} | ${short(step.note ?? '', 300)} |`;
+}
+
+/** One field a line: a long line would run out of the UI's panel. */
+function pretty(json: string): string {
+  return JSON.stringify(JSON.parse(json), null, 2);
 }
 
 function short(text: string, most: number): string {

@@ -42,7 +42,7 @@ interface ContainerState {
 }
 
 /** An Event of the namespace; only warnings about the new pods and ReplicaSet matter. */
-export interface Event extends KubernetesObject {
+interface Event extends KubernetesObject {
   type?: string;
   reason?: string;
   involvedObject?: { uid?: string; kind?: string; name?: string };

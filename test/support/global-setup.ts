@@ -7,7 +7,7 @@ import { loadImages } from '../../src/local/demo-target.ts';
 import { phasePrinter } from '../../src/local/phases.ts';
 import { startStack } from '../../src/local/stack.ts';
 import type { Stack } from '../../src/local/stack-types.ts';
-import { workflowsPath } from '../../src/worker.ts';
+import { failureConverterPath, workflowsPath } from '../../src/worker.ts';
 
 declare global {
   var testStack: Stack | undefined;
@@ -36,7 +36,11 @@ export default async function setUp(): Promise<void> {
 
 async function writeBundle(directory: string): Promise<string> {
   Runtime.install({ logger: new DefaultLogger('WARN') });
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    failureConverterPath,
+    logger: new DefaultLogger('WARN'),
+  });
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'workflow-bundle.js');
   writeFileSync(file, code);

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   ApplicationFailure,
   WorkflowFailedError,
@@ -18,6 +18,7 @@ import {
   type RunDescription,
   type RunReport,
 } from '../../src/contracts/run.ts';
+import { runCommand } from '../../src/local/command.ts';
 import { deployDemo } from '../../src/local/demo-target.ts';
 import { waitFor } from '../../src/local/wait.ts';
 import { createWorker } from '../../src/worker.ts';
@@ -45,11 +46,17 @@ export function demoProfile(namespace: string): Record<string, unknown> {
 export interface WorldOptions {
   /** Deploys the demo service there; without it the world has no pods. */
   deploy?: boolean;
+  /** Makes the namespace without deploying anything into it. */
+  namespace?: boolean;
   /** Profiles by name; without it one demo profile. */
   profiles?: (namespace: string) => Record<string, Record<string, unknown>>;
+  /** Other workflow code than the product's. */
+  bundle?: { code: string };
   /** Environment of the worker beside the stack's. */
   env?: Record<string, string>;
 }
+
+const histories = join(import.meta.dirname, '..', 'replay', 'histories');
 
 /** Worlds that are open in this process: the native runtime ends with the last one, else the process would not. */
 let openWorlds = 0;
@@ -78,6 +85,7 @@ export class World {
     const world = new World(await connectClient(), options);
     const profiles = options.profiles?.(world.namespace) ?? { alecs: demoProfile(world.namespace) };
     for (const [name, profile] of Object.entries(profiles)) world.writeProfile(name, profile);
+    if (options.namespace === true) await world.kubectl('create', 'namespace', world.namespace);
     if (options.deploy === true)
       await deployDemo(stack(), { namespace: world.namespace, onPhase: () => undefined });
     await world.startWorker();
@@ -99,8 +107,8 @@ export class World {
       RUNBOOK_TASK_QUEUE: this.queue,
       ...this.#options.env,
     });
-    const codePath = process.env.RUNBOOK_TEST_BUNDLE ?? '';
-    const { worker, close } = await createWorker(config, { workflowBundle: { codePath } });
+    const workflowBundle = this.#options.bundle ?? { codePath: process.env.RUNBOOK_TEST_BUNDLE ?? '' };
+    const { worker, close } = await createWorker(config, { workflowBundle });
     const running = worker.run();
     this.#stopWorker = async () => {
       worker.shutdown();
@@ -118,7 +126,7 @@ export class World {
     await this.stopWorker();
     await this.client.connection.close();
     rmSync(this.targetsFolder, { recursive: true, force: true });
-    if (this.#options.deploy === true)
+    if (this.#options.deploy === true || this.#options.namespace === true)
       await this.kubectl('delete', 'namespace', this.namespace, '--wait=false');
     openWorlds -= 1;
     if (openWorlds === 0) await Runtime.instance().shutdown();
@@ -132,6 +140,11 @@ export class World {
       args: input === undefined ? [] : [input],
     });
     return new TestRun(handle);
+  }
+
+  /** A run that something else started. */
+  attach(workflowId: string): TestRun {
+    return new TestRun(this.client.workflow.getHandle(workflowId));
   }
 
   /** The image that the Deployment has now. */
@@ -189,6 +202,20 @@ export class TestRun {
         throw error;
       return { report: error.cause.details?.[0] as RunReport, failure: error.cause };
     }
+  }
+
+  /** Keeps the history for the replay tests when RUNBOOK_RECORD is set; names of machines are taken out. */
+  async saveHistory(path: string): Promise<void> {
+    if (process.env.RUNBOOK_RECORD === undefined) return;
+    const { temporalAddress, kubectl } = stack();
+    const line = ['workflow', 'show', '--workflow-id', this.handle.workflowId, '--output', 'json'];
+    const history = await runCommand(join(dirname(kubectl), 'temporal'), [
+      ...line,
+      '--address',
+      temporalAddress,
+    ]);
+    const text = history.replaceAll(/"\d+@[^"]*"/g, '"worker"');
+    writeFileSync(join(histories, `rolling-update-${path}.json`), text);
   }
 
   /** Every event of the run's history. */

@@ -26,6 +26,7 @@ whenReal('a rolling update on the real node', () => {
     expect(await world.liveImage()).toBe(image('1.7.5'));
     expect(await run.events()).toBeLessThanOrEqual(130);
     expect(await run.failedTasks()).toBe(0);
+    await run.saveHistory('succeeded');
   });
 
   test('a release that is already there changes nothing and asks nobody', async () => {
@@ -63,6 +64,7 @@ whenReal('a rolling update on the real node', () => {
     expect(report.headline[1]).toMatch(/^The service is healthy now/);
     expect(await world.liveImage()).toBe(image('1.7.5'));
     expect(await run.events()).toBeLessThanOrEqual(130);
+    await run.saveHistory('undone');
   });
 
   test('a rejected run completes with nothing changed', async () => {

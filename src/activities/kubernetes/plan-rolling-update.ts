@@ -152,7 +152,7 @@ function makeWrite(
 }
 
 /** What lies around a workload. `undefined` means that the worker may not read it. */
-export interface Surroundings {
+interface Surroundings {
   quotas: ResourceQuota[];
   limitRanges: LimitRange[];
   replicaSets: KubernetesObject[];

@@ -18,11 +18,9 @@ export class RunEnded extends Error {
   }
 }
 
-/** A failure of our own catalogue, thrown in workflow code. Without a stack: its sentence is for people. */
+/** A failure of our own catalogue, thrown in workflow code. */
 export function failure(type: FailureType, message: string): ApplicationFailure {
-  const created = ApplicationFailure.nonRetryable(message, type);
-  created.stack = `${type}: ${message}`;
-  return created;
+  return ApplicationFailure.nonRetryable(message, type);
 }
 
 /** Type and sentence of whatever was thrown, from inside the SDK's wrappers. */

@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+const root = join(import.meta.dirname, '..', '..');
+const folder = join(import.meta.dirname, 'histories');
+const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
+
+/** Every way that a rolling update can go; a path without a recorded history fails below. */
+const paths = [
+  'succeeded',
+  'undone',
+  'planned',
+  'rejected',
+  'timed-out',
+  'aborted',
+  'bad-input',
+  'guard-stopped',
+  'plan-changed',
+  'unknown-accepted',
+  'unknown-rejected',
+  'cancelled-after-change',
+  'storage-down',
+];
+
+/** What came out for each history of a folder; undefined means that it replays. */
+function replayAll(histories: string): Map<string, string | undefined> {
+  const { stdout } = spawnSync(process.execPath, [join(root, 'scripts', 'replay.ts'), histories], {
+    encoding: 'utf8',
+  });
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as { file: string; error?: string });
+  return new Map(lines.map(({ file, error }) => [file, error]));
+}
+
+describe('runs recorded with earlier code replay with this code', () => {
+  let results: Map<string, string | undefined>;
+  beforeAll(() => {
+    results = replayAll(folder);
+  }, 60_000);
+
+  test('there is a history of every path', () => {
+    expect(files).toEqual(expect.arrayContaining(paths.map((path) => `rolling-update-${path}.json`)));
+  });
+
+  test.each(files)('%s', (file) => {
+    expect(results.has(file)).toBe(true);
+    expect(results.get(file)).toBeUndefined();
+  });
+
+  test('a history that this code would not have made is refused', () => {
+    const altered = mkdtempSync(join(tmpdir(), 'runbook-replay-'));
+    const history = readFileSync(join(folder, 'rolling-update-rejected.json'), 'utf8');
+    writeFileSync(
+      join(altered, 'altered.json'),
+      history.replaceAll('"planRollingUpdate"', '"planSomethingElse"'),
+    );
+    const refused = replayAll(altered);
+    rmSync(altered, { recursive: true });
+    expect(refused.get('altered.json')).toMatch(/^DeterminismViolationError/);
+  }, 60_000);
+});
