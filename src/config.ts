@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeIssues } from './domain/requests.ts';
 
 const environment = z.object({
   RUNBOOK_TARGETS: z.string().min(1).default('targets').describe('Folder of target profiles.'),
@@ -67,10 +68,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Readonly<Config> {
   );
   const parsed = environment.safeParse(given);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`The configuration has ${faults.length} fault(s):\n${faults.join('\n')}`);
+    throw configurationError(describeIssues(parsed.error));
   }
   const values = parsed.data;
+  if (values.RUNBOOK_STORAGE_ENDPOINT !== undefined && values.RUNBOOK_STORAGE_BUCKET === undefined) {
+    throw configurationError([
+      'RUNBOOK_STORAGE_BUCKET: is missing, although RUNBOOK_STORAGE_ENDPOINT is set',
+    ]);
+  }
   return Object.freeze({
     targetsFolder: values.RUNBOOK_TARGETS,
     ...(values.RUNBOOK_DEFAULT_TARGET === undefined ? {} : { defaultTarget: values.RUNBOOK_DEFAULT_TARGET }),
@@ -82,6 +87,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Readonly<Config> {
       ? {}
       : { storage: readStorage(values.RUNBOOK_STORAGE_BUCKET, values) }),
   });
+}
+
+function configurationError(faults: string[]): Error {
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  return new Error(`The configuration has ${count}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
 }
 
 function readStorage(bucket: string, values: z.infer<typeof environment>): StorageConfig {

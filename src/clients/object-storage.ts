@@ -6,6 +6,8 @@ export interface ObjectStorageOptions {
   endpoint?: string;
   region: string;
   prefix: string;
+  /** How long an answer may take; by default less than a run gives to storing its report, so that it learns why. */
+  silenceMilliseconds?: number;
 }
 
 /** One bucket, as far as this project uses it. Errors are those of the AWS SDK; callers translate them. */
@@ -23,6 +25,7 @@ export function createObjectStorage({
   endpoint,
   region,
   prefix,
+  silenceMilliseconds = 8000,
 }: ObjectStorageOptions): ObjectStorage {
   const client = new S3Client({
     region,
@@ -37,6 +40,12 @@ export function createObjectStorage({
         }),
     // Temporal repeats; two layers of retries would only hide how long a call really took.
     maxAttempts: 1,
+    // A store that takes the connection and then says nothing must not hold a run.
+    requestHandler: {
+      connectionTimeout: 3000,
+      requestTimeout: silenceMilliseconds,
+      throwOnRequestTimeout: true,
+    },
   });
   const keyOf = (key: string): string => (prefix === '' ? key : `${prefix.replace(/\/+$/, '')}/${key}`);
   return {

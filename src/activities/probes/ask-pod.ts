@@ -20,7 +20,7 @@ export async function askPod(
     return await ask(gateway, profile, workload, pod, signal);
   } catch (error) {
     signal.throwIfAborted();
-    return { unreachable: error instanceof Error ? reasonOf(error) : 'no reason given' };
+    return { unreachable: reasonOf(error) };
   }
 }
 
@@ -66,17 +66,18 @@ async function ask(
 async function get(url: string, timeoutSeconds: number, signal: AbortSignal): Promise<ProbeAnswer> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
   const answer = await request(url, { signal: limit, headers: { accept: 'application/json' } });
-  let body = '';
-  for await (const chunk of answer.body) {
-    body += String(chunk);
-    if (body.length > mostBodyBytes) break;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > mostBodyBytes) break;
   }
-  return { status: answer.statusCode, body };
+  return { status: answer.statusCode, body: Buffer.concat(chunks).toString('utf8') };
 }
 
 /** Codes and names only: messages of network errors may carry addresses with credentials in them. */
-function reasonOf(error: Error): string {
-  if ('reason' in error && typeof error.reason === 'string') return error.reason;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return error.name;
+function reasonOf(error: unknown): string {
+  const { reason, code, name } = error as { reason?: unknown; code?: unknown; name?: unknown };
+  return [reason, code, name].find((word) => typeof word === 'string') ?? 'no reason given';
 }

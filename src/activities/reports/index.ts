@@ -4,7 +4,8 @@ import type { ObjectStorage } from '../../clients/object-storage.ts';
 import type { Evidence, RunRecord } from '../../contracts/run.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
 import { renderReport } from '../../domain/report.ts';
-import { failure, isOurs } from '../failures.ts';
+import { excerpt } from '../../domain/text.ts';
+import { failure } from '../failures.ts';
 
 /** What the report activities need; without storage, reports stay in the results of runs. */
 export interface ReportDependencies {
@@ -26,8 +27,8 @@ export function createReportActivities({ storage }: ReportDependencies) {
         };
       const json = canonicalJson(record);
       const folder = `reports/${record.target ?? 'unknown-target'}/${record.run.firstRunId}`;
+      const signal = Context.current().cancellationSignal;
       try {
-        const signal = Context.current().cancellationSignal;
         await storage.put(`${folder}/report.json`, json, 'application/json', signal);
         await storage.put(
           `${folder}/report.md`,
@@ -36,9 +37,9 @@ export function createReportActivities({ storage }: ReportDependencies) {
           signal,
         );
       } catch (error) {
-        throw isOurs(error)
-          ? error
-          : failure('StorageUnavailable', `the report could not be stored: ${nameOf(error)}`);
+        // The SDK has an error of its own for a call that was told to stop.
+        signal.throwIfAborted();
+        throw failure('StorageUnavailable', `the report could not be stored: ${nameOf(error)}`);
       }
       return {
         state: 'stored',
@@ -49,7 +50,9 @@ export function createReportActivities({ storage }: ReportDependencies) {
   };
 }
 
-/** The error's name only: messages of the SDK may carry request details. */
+/** Code or name only: messages of the SDK may carry request details. */
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown error';
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  const word = [code, name].find((one) => typeof one === 'string') ?? 'unknown error';
+  return excerpt(word);
 }
