@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
 import type { StackEndpoints } from '../local/stack-types.ts';
-import { runningStack } from '../local/status.ts';
+import { runningStack, status } from '../local/status.ts';
 
 /**
  * Points this process at the local stack when one runs and nothing else is configured, and says so.
@@ -13,10 +13,18 @@ import { runningStack } from '../local/status.ts';
 export function preferLocalStack(say: (line: string) => void): void {
   const configured = Object.keys(process.env).some((name) => name.startsWith('TEMPORAL_'));
   if (configured || existsSync(join(homedir(), '.config', 'temporalio', 'temporal.toml'))) return;
-  const endpoints = runningStack();
+  const endpoints = runningStack() ?? theOnlyStack();
   if (endpoints === undefined) return;
   Object.assign(process.env, workerEnvironment(endpoints));
-  say(`using the local stack (${endpoints.temporalAddress})`);
+  say(`using the local stack "${endpoints.name}" (${endpoints.temporalAddress})`);
+}
+
+/** The one stack that is ready, such as the demo's; undefined when there are several, since that would be a guess. */
+function theOnlyStack(): StackEndpoints | undefined {
+  const ready = status().flatMap(({ state, endpoints }) =>
+    state === 'ready' && endpoints !== undefined ? [endpoints] : [],
+  );
+  return ready.length === 1 ? ready[0] : undefined;
 }
 
 /** The environment that a worker of a local stack needs. Values that are set already stay. */

@@ -71,22 +71,27 @@ export function printReport(report: RunReport, json: boolean): void {
 }
 
 /** Prints steps that are new or changed since the last look. */
-export function showNews(description: RunDescription, shown: Map<string, string>): void {
+export function showNews(
+  description: RunDescription,
+  shown: Map<string, string>,
+  print: (line: string) => void = console.error,
+): void {
   description.steps.forEach((step, index) => {
     const line = `${mark(step.state)} ${step.name}${step.note === undefined ? '' : `: ${step.note}`}`;
     if (shown.get(String(index)) === line) return;
     shown.set(String(index), line);
-    console.error(line);
+    print(line);
   });
   const gate = description.waitingFor;
   if (gate === undefined || shown.get('gate') === gate.id) return;
   shown.set('gate', gate.id);
-  for (const line of description.plan?.summary ?? []) console.error(`    ${line}`);
-  console.error(`  ${gate.question}`);
-  console.error(
-    `  decide until ${gate.deadline}: runbook approve '${description.run.workflowId}' --plan ${gate.planHash.slice(0, 12)}`,
+  for (const line of description.plan?.summary ?? []) print(`    ${line}`);
+  print(`  ${gate.question}`);
+  print(
+    `  decide until ${gate.deadline}: npx runbook approve '${description.run.workflowId}' --plan ${gate.planHash.slice(0, 12)}`,
   );
-  console.error(`  or paste into the Temporal UI, update decide: ${exampleFor(gate)}`);
+  print(`  or paste into the Temporal UI, update ${controls.decide}: ${exampleFor(gate)}`);
+  print(`  or signal ${controls.approve}: ${exampleFor(gate, 'approve')}`);
 }
 
 function exitStatus(report: RunReport): number {

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
@@ -72,6 +74,7 @@ async function demo(options: DemoOptions): Promise<number | undefined> {
   const stack = await startStack({
     name: `demo-${process.pid}`,
     onPhase,
+    signal: stop.signal,
     ...(options.node === undefined ? {} : { node: options.node }),
   });
   const { endpoints } = stack;
@@ -79,12 +82,12 @@ async function demo(options: DemoOptions): Promise<number | undefined> {
   try {
     stop.signal.throwIfAborted();
     console.log(describeStack(endpoints));
-    await deployDemo(endpoints, { namespace: 'alecs', onPhase });
+    const stopped = Promise.race([whenAborted(stop.signal), stack.failed.then(fail)]);
+    await Promise.race([deployDemo(endpoints, { namespace: 'alecs', onPhase }), stopped]);
     worker = startWorker(endpoints);
     const interrupted = Promise.race([
-      whenAborted(stop.signal),
-      stack.failed.then(fail),
-      once(worker, 'exit').then(() => fail('the worker ended')),
+      stopped,
+      once(worker, 'exit').then(() => fail(`the worker ended; ${workerLog(endpoints)} says why`)),
     ]);
     const asExpected = await Promise.race([playScenes(endpoints, options), interrupted]);
     if (options.yes !== true) await lookAround(endpoints, interrupted);
@@ -114,7 +117,7 @@ async function playScenes(endpoints: StackEndpoints, options: DemoOptions): Prom
     });
     console.log(`  ${endpoints.temporalUi}/namespaces/${endpoints.temporalNamespace}/workflows/${scene.id}`);
     const following = followRun(client, scene.id, false);
-    if (options.yes === true) await approve(client, scene.id);
+    if (options.yes === true) await answerGates(client, scene.id, endpoints, following);
     await following;
     const outcome = (await readReport(client, scene.id))?.outcome;
     if (outcome === scene.expected) asExpected += 1;
@@ -126,33 +129,63 @@ async function playScenes(endpoints: StackEndpoints, options: DemoOptions): Prom
 function explain(endpoints: StackEndpoints): void {
   console.log(`
 Open the Temporal UI: ${endpoints.temporalUi}
-  Each run waits at a gate. To approve it there: open the run, More Actions → Update, choose "${controls.decide}",
+  Each run waits at a gate. To approve it there: open the run, More Actions → Send an Update, choose "${controls.decide}",
   paste the JSON that is printed below (and stands in the run's details, tab User Metadata) with your name in it.
   Or send the signal "${controls.approve}", or approve here: npx runbook approve <workflow id> --plan <hash>
   with TEMPORAL_ADDRESS=${endpoints.temporalAddress} in the environment.
-  The demo's probes run every second and it bakes for 5 s; production's profile says 60 s.`);
+  The demo's probes run every second and it bakes for 5 s; production's profile says 60 s.${
+    endpoints.node === 'simulated'
+      ? `
+  The node is *simulated*: pods become ready, or not, by the tag of their image, and no process runs in them.
+  So nothing can prove the health of a good release: the run stops at a second gate and asks.`
+      : ''
+  }`);
 }
 
-/** Approves as a person would: reads the gate, then answers it through the same update. */
-async function approve(client: Client, workflowId: string): Promise<void> {
-  const gate = await waitFor(async () => (await describe(client, workflowId))?.waitingFor, {
-    what: `gate of ${workflowId}`,
-    timeoutMilliseconds: 60_000,
-    everyMilliseconds: 200,
-  });
+/** Approves as a person would: reads each gate, then answers it through the same update. */
+async function answerGates(
+  client: Client,
+  workflowId: string,
+  endpoints: StackEndpoints,
+  following: Promise<unknown>,
+): Promise<void> {
+  const over = following.then(
+    () => undefined,
+    () => undefined,
+  );
+  await approve(client, workflowId, await nextGate(client, workflowId), 'started with --yes');
+  if (endpoints.node !== 'simulated') return;
+  // Unknown never passes by itself: on a simulated node it is the demo that says so and goes on.
+  const second = await Promise.race([over, nextGate(client, workflowId, 'gate-1')]);
+  if (second === undefined) return;
+  console.log(
+    '  simulated: no process can answer for the health of these pods; accepting that by itself (--yes)',
+  );
+  await approve(client, workflowId, second, 'simulated node: health cannot be proven');
+}
+
+async function nextGate(client: Client, workflowId: string, after?: string): Promise<Gate> {
+  return await waitFor(
+    async () => {
+      const gate = (await describe(client, workflowId))?.waitingFor;
+      return gate?.id === after ? undefined : gate;
+    },
+    { what: `gate of ${workflowId}`, timeoutMilliseconds: 120_000, everyMilliseconds: 200 },
+  );
+}
+
+async function approve(client: Client, workflowId: string, gate: Gate, reason: string): Promise<void> {
   const decision: Decision = {
     decision: 'approve',
     gate: gate.id,
     planHash: gate.planHash,
     approver: 'demo',
-    reason: 'started with --yes',
+    reason,
   };
-  console.log(`  approving by itself (--yes); by signal it would be: ${signalFor(gate)}`);
+  console.log(`  approving by itself (--yes); in the Temporal UI it would be one of
+    update ${controls.decide}: ${exampleFor(gate)}
+    signal ${controls.approve}: ${exampleFor(gate, 'approve')}`);
   await client.workflow.getHandle(workflowId).executeUpdate(controls.decide, { args: [decision] });
-}
-
-function signalFor(gate: Gate): string {
-  return `${controls.approve} ${exampleFor(gate, 'approve')}`;
 }
 
 /** The worker is a process of its own, as in production: it shares nothing with the demo but the servers. */
@@ -160,11 +193,21 @@ function startWorker(endpoints: StackEndpoints): ChildProcess {
   const main = fileURLToPath(
     new URL(`../main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
   );
-  return spawn(process.execPath, [main, 'worker'], {
-    cwd: projectDirectory,
-    env: { ...process.env, ...workerEnvironment(endpoints), RUNBOOK_TARGETS: 'demo/targets' },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const log = openSync(workerLog(endpoints), 'a');
+  try {
+    return spawn(process.execPath, [main, 'worker'], {
+      cwd: projectDirectory,
+      env: { ...process.env, ...workerEnvironment(endpoints), RUNBOOK_TARGETS: 'demo/targets' },
+      stdio: ['ignore', log, log],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** The worker's log stays out of the demo's own lines; it is kept for a day, as the servers' logs are. */
+function workerLog({ directory }: StackEndpoints): string {
+  return join(directory, 'logs', 'worker.log');
 }
 
 async function endWorker(worker: ChildProcess | undefined): Promise<void> {

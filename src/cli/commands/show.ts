@@ -31,7 +31,7 @@ async function show(client: Client, workflowId: string, json: boolean): Promise<
   if (description === undefined)
     throw new Error('the run is open, but no worker answers for it; is one running? (runbook worker)');
   if (json) console.log(JSON.stringify(description, null, 2));
-  else showNews(description, new Map());
+  else showNews(description, new Map(), console.log);
 }
 
 /** The status of a run in Temporal. @throws UsageError when there is no such run. */

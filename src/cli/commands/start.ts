@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { taskQueue } from '../../contracts/names.ts';
 import { procedures, type Procedure } from '../../contracts/procedures.ts';
+import { excerpt } from '../../domain/text.ts';
 import { openClient } from '../environment.ts';
+import { messageOf } from '../../local/wait.ts';
 import { UsageError } from '../exit-codes.ts';
 import { followRun } from '../follow-run.ts';
 
@@ -17,6 +20,9 @@ interface StartOptions {
   wait?: boolean;
   json?: boolean;
 }
+
+/** What a shell reports for a command that Ctrl-C ended. */
+const interrupted = 130;
 
 /** `runbook start`: starts a procedure, and with --wait follows it to its end. */
 export function addStartCommand(program: Command): void {
@@ -38,25 +44,47 @@ export function addStartCommand(program: Command): void {
     .option('--json', 'as JSON')
     .action(async (name: string, options: StartOptions) => {
       const procedure = findProcedure(name);
-      const input = await readInput(options);
+      const input = await readInput(options, procedure);
       const client = await openClient((line) => {
         console.error(line);
       });
       const workflowId = options.id ?? newId(procedure, input.target);
-      const handle = await client.workflow.start(procedure.workflowType, {
-        taskQueue: process.env.RUNBOOK_TASK_QUEUE ?? taskQueue,
-        workflowId,
-        args: [input],
-        staticSummary:
-          `${procedure.summary}${typeof input.reason === 'string' ? `: ${input.reason}` : ''}`.slice(0, 200),
-      });
-      const started = { workflowId, runId: handle.firstExecutionRunId, procedure: procedure.workflowType };
+      const runId = await startRun(client, procedure, workflowId, input);
+      const started = { workflowId, runId, procedure: procedure.workflowType };
       if (options.json === true && options.wait !== true) console.log(JSON.stringify(started, null, 2));
       else console.error(`started ${workflowId}`);
-      if (options.wait === true)
+      if (options.wait === true) {
+        process.once('SIGINT', () => {
+          console.error(`the run goes on; see it: runbook show '${workflowId}'`);
+          process.exit(interrupted);
+        });
         process.exitCode = await followRun(client, workflowId, options.json === true);
-      else if (options.json !== true) console.error(`see it: runbook show '${workflowId}'`);
+      } else if (options.json !== true) console.error(`see it: runbook show '${workflowId}'`);
     });
+}
+
+async function startRun(
+  client: Client,
+  procedure: Procedure,
+  workflowId: string,
+  input: Record<string, unknown>,
+): Promise<string> {
+  const reason = typeof input.reason === 'string' ? `: ${input.reason}` : '';
+  try {
+    const handle = await client.workflow.start(procedure.workflowType, {
+      taskQueue: process.env.RUNBOOK_TASK_QUEUE ?? taskQueue,
+      workflowId,
+      args: [input],
+      // The server takes 400 bytes.
+      staticSummary: excerpt(`${procedure.summary}${reason}`, 120),
+    });
+    return handle.firstExecutionRunId;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new UsageError(
+      `there is an open run "${workflowId}" already; see it: runbook show '${workflowId}', or choose another --id`,
+    );
+  }
 }
 
 function findProcedure(name: string): Procedure {
@@ -67,8 +95,9 @@ function findProcedure(name: string): Procedure {
   );
 }
 
-async function readInput(options: StartOptions): Promise<Record<string, unknown>> {
-  const input: Record<string, unknown> = options.input === undefined ? {} : await parseInput(options.input);
+async function readInput(options: StartOptions, procedure: Procedure): Promise<Record<string, unknown>> {
+  const input: Record<string, unknown> =
+    options.input === undefined ? {} : await parseInput(options.input, procedure);
   for (const assignment of options.set) {
     const at = assignment.indexOf('=');
     if (at < 1) throw new UsageError(`--set takes key=value, not "${assignment}"`);
@@ -80,15 +109,23 @@ async function readInput(options: StartOptions): Promise<Record<string, unknown>
   return input;
 }
 
-async function parseInput(text: string): Promise<Record<string, unknown>> {
-  const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text;
+async function parseInput(text: string, procedure: Procedure): Promise<Record<string, unknown>> {
+  const json = text.startsWith('@') ? await readInputFile(text.slice(1)) : text;
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    throw new UsageError('--input is not JSON');
+    throw new UsageError(`--input is not JSON; an input that works: ${exampleOf(procedure)}`);
   }
-  throw new UsageError('--input must be one JSON object');
+  throw new UsageError(`--input must be one JSON object, for example ${exampleOf(procedure)}`);
+}
+
+async function readInputFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--input names a file that cannot be read: ${messageOf(error)}`);
+  }
 }
 
 function valueOf(text: string): unknown {
@@ -97,6 +134,10 @@ function valueOf(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+function exampleOf(procedure: Procedure): string {
+  return `'${JSON.stringify(procedure.example)}'`;
 }
 
 function newId(procedure: Procedure, target: unknown): string {
