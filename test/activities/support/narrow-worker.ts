@@ -7,7 +7,7 @@ import { waitFor } from '../../../src/local/wait.ts';
 import { stack, unique } from '../../support/stack.ts';
 import type { Place } from './place.ts';
 
-export interface Rule {
+interface Rule {
   apiGroups: string[];
   resources: string[];
   verbs: string[];

@@ -17,7 +17,7 @@ export function anEnvironment(): MockActivityEnvironment {
 }
 
 /** What is left of a value after Temporal has carried it. */
-export function asPayload<T>(value: T): T {
+function asPayload<T>(value: T): T {
   return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
 }
 
