@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { devNull, homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
@@ -15,7 +15,7 @@ export function preferLocalStack(say: (line: string) => void): void {
   if (configured || existsSync(join(homedir(), '.config', 'temporalio', 'temporal.toml'))) return;
   const endpoints = runningStack() ?? theOnlyStack();
   if (endpoints === undefined) return;
-  Object.assign(process.env, workerEnvironment(endpoints));
+  Object.assign(process.env, { ...workerEnvironment(endpoints), ...process.env });
   say(`using the local stack "${endpoints.name}" (${endpoints.temporalAddress})`);
 }
 
@@ -27,10 +27,22 @@ function theOnlyStack(): StackEndpoints | undefined {
   return ready.length === 1 ? ready[0] : undefined;
 }
 
-/** The environment that a worker of a local stack needs. Values that are set already stay. */
+/**
+ * Points this process, and what it starts, at one local stack and nothing else: whatever the user configured
+ * for servers of their own must not reach a demo, which changes what it is pointed at.
+ */
+export function useOnly(endpoints: StackEndpoints): void {
+  for (const name of Object.keys(process.env)) {
+    if (/^(TEMPORAL|AWS|RUNBOOK)_/.test(name) && name !== 'RUNBOOK_LOCAL_DIRECTORY')
+      Reflect.deleteProperty(process.env, name);
+  }
+  Object.assign(process.env, workerEnvironment(endpoints), { TEMPORAL_CONFIG_FILE: devNull });
+}
+
+/** The environment that a worker of a local stack needs. */
 export function workerEnvironment(endpoints: StackEndpoints): Record<string, string> {
   const { s3 } = endpoints;
-  const wanted: Record<string, string> = {
+  return {
     TEMPORAL_ADDRESS: endpoints.temporalAddress,
     TEMPORAL_NAMESPACE: endpoints.temporalNamespace,
     RUNBOOK_KUBECONFIG: endpoints.kubeconfig,
@@ -40,9 +52,6 @@ export function workerEnvironment(endpoints: StackEndpoints): Record<string, str
     AWS_ACCESS_KEY_ID: s3.accessKeyId,
     AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
   };
-  return Object.fromEntries(
-    Object.entries(wanted).map(([name, value]) => [name, process.env[name] ?? value]),
-  );
 }
 
 /** A client for whatever is configured, else for the local stack. */

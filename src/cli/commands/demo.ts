@@ -16,7 +16,7 @@ import { startStack } from '../../local/stack.ts';
 import type { NodeKind, StackEndpoints } from '../../local/stack-types.ts';
 import { waitFor } from '../../local/wait.ts';
 import { connectClient } from '../../clients/temporal/connection.ts';
-import { workerEnvironment } from '../environment.ts';
+import { useOnly } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describe, followRun, readReport } from '../follow-run.ts';
 import { nodeOption } from './stack.ts';
@@ -81,6 +81,7 @@ async function demo(options: DemoOptions): Promise<number | undefined> {
   let worker: ChildProcess | undefined;
   try {
     stop.signal.throwIfAborted();
+    useOnly(endpoints);
     console.log(describeStack(endpoints));
     const stopped = Promise.race([whenAborted(stop.signal), stack.failed.then(fail)]);
     await Promise.race([deployDemo(endpoints, { namespace: 'alecs', onPhase }), stopped]);
@@ -103,7 +104,6 @@ async function demo(options: DemoOptions): Promise<number | undefined> {
 }
 
 async function playScenes(endpoints: StackEndpoints, options: DemoOptions): Promise<number> {
-  Object.assign(process.env, workerEnvironment(endpoints));
   const client = await connectClient();
   explain(endpoints);
   let asExpected = 0;
@@ -197,7 +197,7 @@ function startWorker(endpoints: StackEndpoints): ChildProcess {
   try {
     return spawn(process.execPath, [main, 'worker'], {
       cwd: projectDirectory,
-      env: { ...process.env, ...workerEnvironment(endpoints), RUNBOOK_TARGETS: 'demo/targets' },
+      env: { ...process.env, RUNBOOK_TARGETS: 'demo/targets' },
       stdio: ['ignore', log, log],
     });
   } finally {
