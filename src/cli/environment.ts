@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { devNull, homedir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
@@ -36,7 +36,10 @@ export function useOnly(endpoints: StackEndpoints): void {
     if (/^(TEMPORAL|AWS|RUNBOOK)_/.test(name) && name !== 'RUNBOOK_LOCAL_DIRECTORY')
       Reflect.deleteProperty(process.env, name);
   }
-  Object.assign(process.env, workerEnvironment(endpoints), { TEMPORAL_CONFIG_FILE: devNull });
+  // An own file, since Temporal's library would read the one in the home folder and fails on an empty one.
+  const configFile = join(endpoints.directory, 'logs', 'temporal.toml');
+  writeFileSync(configFile, `[profile.default]\naddress = "${endpoints.temporalAddress}"\n`);
+  Object.assign(process.env, workerEnvironment(endpoints), { TEMPORAL_CONFIG_FILE: configFile });
 }
 
 /** The environment that a worker of a local stack needs. */
