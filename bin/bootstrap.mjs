@@ -1,6 +1,7 @@
 // Plain JavaScript that any Node from 20 on can run: it brings the packages and Node 24, then hands over.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,17 +12,14 @@ const require = createRequire(import.meta.url);
 /** True on a clone; the published package has compiled JavaScript and no sources. */
 export const isClone = existsSync(join(root, 'src', 'worker.ts'));
 
-/** Installs the locked packages when they are missing or older than the lockfile. Ends the process with a clear message when that fails. */
+/** Installs the locked packages unless those of this very lockfile are there. Ends the process with a clear message when that fails. */
 export function ensurePackages() {
   if (!isClone) return;
-  const lock = join(root, 'package-lock.json');
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  if (
-    existsSync(installed) &&
-    statSync(installed).mtimeMs >= statSync(lock).mtimeMs &&
-    nodeBinary() !== undefined
-  )
-    return;
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(root, 'node_modules', '.installed-lockfile');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock && nodeBinary() !== undefined) return;
   const started = Date.now();
   process.stderr.write('packages: npm ci …\n');
   const npm = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel', 'error'], {
@@ -32,6 +30,7 @@ export function ensurePackages() {
     process.stderr.write('packages: npm ci failed; the lines above say why\n');
     process.exit(1);
   }
+  writeFileSync(stamp, lock);
   process.stderr.write(`packages: ready after ${Math.round((Date.now() - started) / 1000)} s\n`);
 }
 

@@ -43,7 +43,7 @@ export function useOnly(endpoints: StackEndpoints): void {
 }
 
 /** The environment that a worker of a local stack needs. */
-export function workerEnvironment(endpoints: StackEndpoints): Record<string, string> {
+function workerEnvironment(endpoints: StackEndpoints): Record<string, string> {
   const { s3 } = endpoints;
   return {
     TEMPORAL_ADDRESS: endpoints.temporalAddress,

@@ -102,5 +102,5 @@ function exitStatus(report: RunReport): number {
 }
 
 function mark(state: string): string {
-  return { done: '✓', running: '▶', waiting: '⏸', failed: '✗' }[state] ?? ' ';
+  return { done: '✓', running: '▶', waiting: '⏸', failed: '✗', unknown: '?' }[state] ?? ' ';
 }

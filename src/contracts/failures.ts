@@ -34,6 +34,7 @@ export const failures = {
   },
   RolloutFailed: { retryable: false, advice: 'Read the reason; the former state is put back.' },
   ProofFailed: { retryable: false, advice: 'Read what the probe answered; the former state is put back.' },
+  Cancelled: { retryable: false, advice: 'Someone cancelled the run in Temporal; ask them why.' },
   Internal: {
     retryable: false,
     advice: 'This is a fault of the runbook itself; report it with the workflow id.',

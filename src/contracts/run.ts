@@ -12,7 +12,8 @@ export const controls = {
   describe: 'describe',
 } as const;
 
-export type StepState = 'running' | 'done' | 'failed' | 'waiting';
+/** `unknown`: the step ended without an answer, which is never taken for a good one. */
+export type StepState = 'running' | 'done' | 'failed' | 'waiting' | 'unknown';
 
 /** One step of the page, as the run did it. Times are ISO 8601 in UTC. */
 export interface StepRecord {

@@ -30,7 +30,12 @@ const healthProbe = z
       .optional()
       .describe('Port of the container, with port-forward and pod-address.'),
     url: z
-      .url({ protocol: /^https?$/ })
+      .string()
+      .max(500)
+      .regex(
+        /^https?:\/\/[^\s/@?#]+\/?$/,
+        'must be http or https, host and port only: the path has its own field, credentials have none',
+      )
       .optional()
       .describe('Base address, with via: url.'),
     command: z

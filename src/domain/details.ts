@@ -6,7 +6,7 @@ import { excerpt } from './text.ts';
 /** The newest steps; a run that plans again and again has many. */
 const mostSteps = 30;
 
-const marks: Record<StepState, string> = { done: '✓', running: '▶', waiting: '‖', failed: '✗' };
+const marks: Record<StepState, string> = { done: '✓', running: '▶', waiting: '‖', failed: '✗', unknown: '?' };
 
 /**
  * The run as Markdown for the Temporal UI's current details. The UI passes the text through a URL,

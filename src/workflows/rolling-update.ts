@@ -54,6 +54,7 @@ export async function rollingUpdate(input?: RollingUpdateRequest): Promise<RunRe
           watch('Ask every new pod for its health').proveHealthy({
             target: current.target,
             written,
+            images: current.images,
             bakeSeconds: current.target.profile.proof.bakeSeconds,
           }),
         );

@@ -59,7 +59,7 @@ whenReal('a second, different service', () => {
     const { target, images } = plan;
     const written = await place.write(plan, run.marker('change'));
     await act(activities.followRollout, { target, written, images });
-    const proof = await act(activities.proveHealthy, { target, written, bakeSeconds: 0 });
+    const proof = await act(activities.proveHealthy, { target, written, images, bakeSeconds: 0 });
     expect(proof.verdict).toBe('pass');
     expect(proof.evidence[0]).toContain('1 pods: /livez/deep answered 200 with ok: true, workers: 3');
 
@@ -71,7 +71,12 @@ whenReal('a second, different service', () => {
       differences: [],
     });
     expect(
-      await act(activities.proveHealthy, { target, written: undone.written, bakeSeconds: 0 }),
+      await act(activities.proveHealthy, {
+        target,
+        written: undone.written,
+        images: plan.formerImages,
+        bakeSeconds: 0,
+      }),
     ).toMatchObject({
       verdict: 'pass',
     });

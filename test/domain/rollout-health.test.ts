@@ -118,7 +118,9 @@ describe('until the controller has seen the change nothing is judged', () => {
     const silentFor = (seconds: number): string =>
       judge({ deployment }, { watchedSince: now - seconds * 1000 }).state;
     expect([119, 120, 121].map(silentFor)).toEqual(['progressing', 'hopeless', 'hopeless']);
-    expect(judge({ deployment }, { watchedSince: now - 10_000 })).toMatchObject({ lookAgainAt: now + 110_000 });
+    expect(judge({ deployment }, { watchedSince: now - 10_000 })).toMatchObject({
+      lookAgainAt: now + 110_000,
+    });
   });
 
   test('a Deployment without a status is never complete, even where generations are absent', () => {

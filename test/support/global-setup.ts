@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
-import { workerEnvironment } from '../../src/cli/environment.ts';
+import { useOnly } from '../../src/cli/environment.ts';
 import { demoArchive } from '../../src/local/demo-image.ts';
 import { loadImages } from '../../src/local/demo-target.ts';
 import { phasePrinter } from '../../src/local/phases.ts';
@@ -26,7 +26,11 @@ export default async function setUp(): Promise<void> {
   }
   const { endpoints } = stack;
   if (endpoints.imageImport !== undefined) await loadImages(endpoints, await demoArchive(onPhase), onPhase);
-  Object.assign(process.env, workerEnvironment(endpoints), {
+  const { RUNBOOK_RECORD, RUNBOOK_SCREENSHOTS } = process.env;
+  useOnly(endpoints);
+  Object.assign(process.env, {
+    ...(RUNBOOK_RECORD === undefined ? {} : { RUNBOOK_RECORD }),
+    ...(RUNBOOK_SCREENSHOTS === undefined ? {} : { RUNBOOK_SCREENSHOTS }),
     RUNBOOK_TEST_STACK: join(endpoints.directory, 'stack.json'),
     RUNBOOK_TEST_KUBECONFIG: endpoints.kubeconfig,
     RUNBOOK_TEST_NODE: endpoints.node,

@@ -215,6 +215,16 @@ describe('a gate', () => {
       await run.saveHistory('cancelled-after-change');
     });
 
+    test('an undo never overwrites an image that someone else set meanwhile', async () => {
+      const { run, gate } = await atUnknown();
+      await world.kubectl('set', 'image', 'deployment/alecs-server', 'sleeper=sleeper:9');
+      await run.decide(decisionFor(gate, 'reject'));
+      const { report } = await run.end();
+      expect(report.outcome).toBe('undone');
+      expect(report.undo[0]?.drift).toEqual(['spec/template/spec/containers[name=sleeper]/image']);
+      expect(await world.liveImage()).toBe('sleeper:9');
+    });
+
     test('an undo leaves what someone else changed meanwhile and names it', async () => {
       const { run, gate } = await atUnknown();
       await world.kubectl('set', 'env', 'deployment/alecs-server', 'ADDED_BY_HAND=1');

@@ -1,4 +1,4 @@
-import type { ApplicationFailure } from '@temporalio/activity';
+import { Context, type ApplicationFailure } from '@temporalio/activity';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { FailureType } from '../../contracts/failures.ts';
 import { failure, isOurs } from '../failures.ts';
@@ -11,14 +11,16 @@ export async function translate<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw isOurs(error) ? error : asFailure(error);
+    // What ends a cancelled activity is Temporal's to recognise.
+    if (isOurs(error) || Context.current().cancellationSignal.aborted) throw error;
+    throw asFailure(error);
   }
 }
 
-function asFailure(error: unknown): ApplicationFailure | Error {
-  if (!(error instanceof KubernetesError))
-    return error instanceof Error ? error : new Error('something that is not an error was thrown');
-  return failure(typeOf(error), error.message, error.retryAfterSeconds);
+/** An error of no known kind is a fault of ours: repeating it would not help, and its text may hold anything. */
+function asFailure(error: unknown): ApplicationFailure {
+  if (error instanceof KubernetesError) return failure(typeOf(error), error.message, error.retryAfterSeconds);
+  return failure('Internal', `fault in an activity: ${error instanceof Error ? error.name : typeof error}`);
 }
 
 function typeOf(error: KubernetesError): FailureType {

@@ -11,6 +11,8 @@ import { failure } from '../failures.ts';
 export interface UndoWrite {
   write: Write;
   drift: string[];
+  /** Image per container once the write is done: the former one, or what someone else set meanwhile. */
+  images: Record<string, string>;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function readForUndo(
   );
   return {
     drift: drift.map((change) => change.path),
+    images: imagesAfter(root, plan, drift),
     write: {
       pin: { ...plan.write.pin, resourceVersion: live.metadata.resourceVersion ?? '' },
       hasAnnotations: live.metadata.annotations !== undefined,
@@ -48,6 +51,16 @@ export async function readForUndo(
       expected: undone.map(({ path, before }) => (before === undefined ? { path } : { path, value: before })),
     },
   };
+}
+
+function imagesAfter(root: Json, plan: WorkloadPlan, drift: Change[]): Record<string, string> {
+  const live = (change: Change): Json | undefined => valueAt(root, change.path);
+  const drifted = drift.flatMap((change) => {
+    const container = /ontainers\[name=(.+)\]\/image$/.exec(change.path)?.[1];
+    const image = live(change);
+    return container === undefined || typeof image !== 'string' ? [] : [[container, image] as const];
+  });
+  return { ...plan.formerImages, ...Object.fromEntries(drifted) };
 }
 
 /** How the template differs from the one in the former ReplicaSet, by keyed path. Reads only. */

@@ -17,14 +17,18 @@ export function createProbeActivities({ gatewayFor }: ProbeDependencies) {
     proveHealthy: ({
       target,
       written,
+      images,
       bakeSeconds,
     }: {
       target: Target;
       written: Written;
+      images: Record<string, string>;
       bakeSeconds: number;
     }): Promise<Proof> =>
       translate(() =>
-        withHeartbeat((signal) => proveHealthy(gatewayFor(target), target, written, bakeSeconds, signal)),
+        withHeartbeat((signal) =>
+          proveHealthy(gatewayFor(target), target, { ...written, images }, bakeSeconds, signal),
+        ),
       ),
   };
 }

@@ -8,6 +8,9 @@ import { judgeAnswer, type ProbeVerdict } from '../../domain/health.ts';
 import { newPods, type Pod } from '../../domain/rollout-health.ts';
 import { askPod } from './ask-pod.ts';
 
+/** The object that was written, and the images that it must still have: a proof must not vouch for someone else's release. */
+type Release = Written & { images: Record<string, string> };
+
 const name = 'every new pod answers its health endpoint';
 
 /** A verdict that is not a pass is asked for again: one lost packet must not undo a release. */
@@ -24,7 +27,7 @@ const settleSeconds = 10;
 export async function proveHealthy(
   gateway: KubernetesGateway,
   target: Target,
-  written: Written,
+  release: Release,
   bakeSeconds: number,
   signal: AbortSignal,
 ): Promise<Proof> {
@@ -32,11 +35,14 @@ export async function proveHealthy(
   const startedAt = Date.now();
   const restarts = new Map<string, number>();
   let rounds = 0;
+  let unknowns = 0;
   for (;;) {
-    const verdict = await proveOnce(gateway, target, written, restarts, signal);
+    const verdict = await proveOnce(gateway, target, release, restarts, signal);
     rounds += 1;
     const baked = (Date.now() - startedAt) / 1000;
+    if (verdict.verdict === 'unknown' && unknowns++ === 0) continue; // a pod may have been scaled away while it was asked
     if (verdict.verdict !== 'pass') return { name, verdict: verdict.verdict, evidence: [verdict.sentence] };
+    unknowns = 0;
     if (baked >= bakeSeconds) {
       const times = `${rounds} round${rounds === 1 ? '' : 's'} in ${Math.round(baked)} s`;
       return { name, verdict: 'pass', evidence: [`${verdict.sentence} (${times})`] };
@@ -48,11 +54,11 @@ export async function proveHealthy(
 async function proveOnce(
   gateway: KubernetesGateway,
   target: Target,
-  written: Written,
+  release: Release,
   restarts: Map<string, number>,
   signal: AbortSignal,
 ): Promise<ProbeVerdict> {
-  const settled = await waitForPods(gateway, target, written, signal);
+  const settled = await waitForPods(gateway, target, release, signal);
   if (!Array.isArray(settled)) return settled;
   const restarted = settled.find(
     (pod) => countRestarts(pod) > (restarts.get(pod.metadata.name) ?? countRestarts(pod)),
@@ -62,7 +68,7 @@ async function proveOnce(
   }
   for (const pod of settled) restarts.set(pod.metadata.name, countRestarts(pod));
   const verdicts = await Promise.all(
-    settled.map((pod) => provePod(gateway, target, written.name, pod, signal)),
+    settled.map((pod) => provePod(gateway, target, release.name, pod, signal)),
   );
   const bad =
     verdicts.find((verdict) => verdict.verdict === 'fail') ??
@@ -77,12 +83,15 @@ async function proveOnce(
 async function waitForPods(
   gateway: KubernetesGateway,
   target: Target,
-  written: Written,
+  release: Release,
   signal: AbortSignal,
 ): Promise<Pod[] | ProbeVerdict> {
   const giveUpAt = Date.now() + (target.profile.rollout.startupAllowanceSeconds + settleSeconds) * 1000;
   for (;;) {
-    const { pods, wanted } = await readPods(gateway, written, signal);
+    const { deployment, pods } = await readPods(gateway, release, signal);
+    const foreign = describeForeign(deployment, release);
+    if (foreign !== undefined) return { verdict: 'fail', sentence: foreign };
+    const wanted = desiredReplicas(deployment);
     if (wanted === 0)
       return { verdict: 'unknown', sentence: 'the workload is scaled to zero, there is no pod to ask' };
     const ready = pods.filter(isReady);
@@ -112,12 +121,12 @@ async function provePod(
 
 async function readPods(
   gateway: KubernetesGateway,
-  written: Written,
+  release: Release,
   signal: AbortSignal,
-): Promise<{ pods: Pod[]; wanted: number }> {
-  const deployment = (await gateway.get(written, { signal })) as Deployment;
+): Promise<{ deployment: Deployment; pods: Pod[] }> {
+  const deployment = (await gateway.get(release, { signal })) as Deployment;
   const query = {
-    namespace: written.namespace,
+    namespace: release.namespace,
     labelSelector: selectorText(deployment.spec.selector),
     signal,
   };
@@ -127,8 +136,22 @@ async function readPods(
   ]);
   return {
     pods: newPods({ replicaSets: replicaSets.items, pods: pods.items as Pod[] }, deployment),
-    wanted: desiredReplicas(deployment),
+    deployment,
   };
+}
+
+/** Says how the Deployment is no longer the release that was rolled out; undefined when it still is. */
+function describeForeign(deployment: Deployment, release: Release): string | undefined {
+  if (deployment.metadata.uid !== release.uid)
+    return 'the Deployment was deleted and made anew while it was watched';
+  const { containers, initContainers = [] } = deployment.spec.template.spec;
+  const changed = Object.entries(release.images).find(
+    ([container, image]) =>
+      ![...containers, ...initContainers].some((one) => one.name === container && one.image === image),
+  );
+  return changed === undefined
+    ? undefined
+    : `someone else changed the image of container ${changed[0]} while it was watched`;
 }
 
 function isReady(pod: Pod): boolean {

@@ -11,7 +11,7 @@ export function readTemporalConfig(): { connectionOptions: ConnectionOptions; na
 export async function connectClient(): Promise<Client> {
   const { connectionOptions, namespace } = readTemporalConfig();
   try {
-    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10 seconds' });
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: '5 seconds' });
     return new Client({ connection, namespace });
   } catch (error) {
     const address = connectionOptions.address ?? 'localhost:7233';

@@ -14,7 +14,7 @@ function withoutStacks(failure: ProtoFailure): ProtoFailure {
   return {
     ...failure,
     stackTrace: '',
-    ...(failure.cause == null ? {} : { cause: withoutStacks(failure.cause) }),
+    ...(failure.cause ? { cause: withoutStacks(failure.cause) } : {}),
   };
 }
 

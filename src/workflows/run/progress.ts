@@ -34,8 +34,15 @@ export class Progress {
   mark(step: StepRecord, state: StepRecord['state'], note?: string): void {
     step.state = state;
     if (note !== undefined) step.note = note;
-    if (state === 'done' || state === 'failed') step.endedAt = new Date().toISOString();
+    if (state === 'done' || state === 'failed' || state === 'unknown')
+      step.endedAt = new Date().toISOString();
     this.show();
+  }
+
+  /** Corrects how the last step ended, once its result was judged. */
+  markLast(state: StepRecord['state']): void {
+    const step = this.steps.at(-1);
+    if (step !== undefined) this.mark(step, state);
   }
 
   finish(outcome: Outcome): void {

@@ -187,6 +187,7 @@ export class Run {
       check,
       (result) => `${result.verdict}: ${result.evidence.join('; ')}`,
     );
+    if (proof.verdict !== 'pass') this.#progress.markLast(proof.verdict === 'fail' ? 'failed' : 'unknown');
     this.#proofs.push(proof);
     switch (proof.verdict) {
       case 'pass':
@@ -230,7 +231,7 @@ export class Run {
     if (error instanceof RunEnded && this.#undos.length === 0)
       return await this.#end(error.outcome, error.message, error.message);
     const cancelled = isCancellation(error);
-    const first = cancelled ? { type: 'Internal', message: 'cancelled from Temporal' } : explain(error);
+    const first = cancelled ? { type: 'Cancelled', message: 'cancelled from Temporal' } : explain(error);
     if (this.#undos.length === 0 && cancelled)
       return await this.#end('aborted', first.message, first.message);
     const outcome = await this.#undoAll();

@@ -54,6 +54,7 @@ whenReal('the proof by health endpoints', () => {
     return await act(place.activities.proveHealthy, {
       target,
       written: await writtenOf(place, name),
+      images: {},
       bakeSeconds,
     });
   }
@@ -160,7 +161,7 @@ whenReal('the proof by health endpoints', () => {
     const [pod] = await podsOf(place, 'short');
     const environment = anEnvironment();
     const begun = once(environment, 'heartbeat');
-    const input = { target, written: await writtenOf(place, 'short'), bakeSeconds: 60 };
+    const input = { target, written: await writtenOf(place, 'short'), images: {}, bakeSeconds: 60 };
     const proof = act(place.activities.proveHealthy, input, environment);
     await begun;
     // The second heartbeat comes after the first round.
@@ -178,6 +179,7 @@ whenReal('the proof by health endpoints', () => {
     const input = {
       target: await targetOf(place, 'web'),
       written: await writtenOf(place, 'web'),
+      images: {},
       bakeSeconds: 60,
     };
     const proof = act(place.activities.proveHealthy, input, environment);
@@ -187,9 +189,22 @@ whenReal('the proof by health endpoints', () => {
     await expect(proof).rejects.toThrow(/cancel/i);
   });
 
+  test('a proof never vouches for an image that someone else set', async () => {
+    const input = {
+      target: await targetOf(place, 'web'),
+      written: await writtenOf(place, 'web'),
+      images: { app: 'someone-elses:1', alecs: 'someone-elses:1' },
+      bakeSeconds: 0,
+    };
+    expect(await act(place.activities.proveHealthy, input)).toMatchObject({
+      verdict: 'fail',
+      evidence: [expect.stringMatching(/^someone else changed the image of container/)],
+    });
+  });
+
   test('a workload that is gone cannot be proven', async () => {
     const written = { ...(await writtenOf(place, 'empty')), name: 'gone' };
-    const input = { target: await targetOf(place, 'empty'), written, bakeSeconds: 0 };
+    const input = { target: await targetOf(place, 'empty'), written, images: {}, bakeSeconds: 0 };
     expect((await failureOf(act(place.activities.proveHealthy, input))).type).toBe('NotFound');
   });
 });
