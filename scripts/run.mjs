@@ -13,13 +13,14 @@ const jest = [
 /** Every check in the order of their cost; the first that fails ends the run. */
 const checks = [
   ['format', [inPackages('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level', 'warn', '.']],
+  ['lockfile', [join(root, 'scripts', 'complete-lockfile.mjs'), '--check']],
   ['schemas', [join(root, 'scripts', 'write-schemas.ts'), '--check']],
   ['types', [inPackages('typescript', 'bin', 'tsc'), '--noEmit']],
   ['lint', [inPackages('eslint', 'bin', 'eslint.js'), '.', '--max-warnings', '0']],
   [
     'import law',
     [
-      inPackages('dependency-cruiser', 'bin', 'dependency-cruise.mjs'),
+      inPackages('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'),
       '--config',
       '.dependency-cruiser.mjs',
       'src',

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { onRealNode } from '../support/stack.ts';
+import { demoImage, demoLayers } from '../../src/local/demo-image.ts';
+import { pushImage } from '../../src/local/registry-push.ts';
+import { onRealNode, stack } from '../support/stack.ts';
 import { decisionFor, image, World } from '../support/world.ts';
 
 const whenReal = onRealNode ? describe : describe.skip;
@@ -67,12 +69,34 @@ whenReal('a rolling update on the real node', () => {
     await run.saveHistory('undone');
   });
 
+  test('an image by digest is pulled from its registry, and the run is proven by it', async () => {
+    const release = demoImage(await demoLayers(() => undefined), '1.7.4');
+    const reference = await pushImage(stack().registry ?? '', 'alecs', '1.7.4', release);
+    const run = await world.start({ image: reference });
+    await run.approve();
+    const { report } = await run.end();
+    expect(report.outcome).toBe('succeeded');
+    expect(reference).toMatch(/@sha256:[0-9a-f]{64}$/);
+    expect(await world.liveImage()).toBe(reference);
+  });
+
+  test('every history records which deployment and build of the worker ran it', async () => {
+    const run = await world.start({ image: image('1.7.5'), dryRun: true });
+    await run.end();
+    const { events } = await run.handle.fetchHistory();
+    const completed = (events ?? []).flatMap((event) => event.workflowTaskCompletedEventAttributes ?? []);
+    expect(completed[0]).toMatchObject({
+      workerDeploymentName: 'runbooks',
+      workerVersion: { buildId: 'development' },
+    });
+  });
+
   test('a rejected run completes with nothing changed', async () => {
-    const run = await world.start({ image: image('1.7.4') });
+    const run = await world.start({ image: image('1.7.6') });
     await run.decide(decisionFor(await run.gate(), 'reject'));
     const { report, failure } = await run.end();
     expect(failure).toBeUndefined();
     expect(report.outcome).toBe('rejected');
-    expect(await world.liveImage()).toBe(image('1.7.5'));
+    expect(await world.liveImage()).not.toBe(image('1.7.6'));
   });
 });
