@@ -55,7 +55,12 @@ export function handOver(args, options = {}) {
     );
     process.exit(1);
   }
-  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, ...options.env };
+  const env = {
+    ...process.env,
+    RUNBOOK_LAUNCHER: String(process.pid),
+    PATH: `${dirname(node)}:${process.env.PATH ?? ''}`,
+    ...options.env,
+  };
   const child = spawn(node, args, { stdio: 'inherit', cwd: options.cwd, env });
   // A terminal sends Ctrl-C to the whole group; the others come to this process alone.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

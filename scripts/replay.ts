@@ -4,12 +4,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { failureConverterPath, workflowsPath } from '../src/worker.ts';
+import { dataConverter, workflowsPath } from '../src/worker.ts';
 
 const folder = process.argv[2] ?? join(import.meta.dirname, '..', 'test', 'replay', 'histories');
 const logger = new DefaultLogger('ERROR', () => undefined);
 Runtime.install({ logger });
-const workflowBundle = await bundleWorkflowCode({ workflowsPath, failureConverterPath, logger });
+const workflowBundle = await bundleWorkflowCode({ workflowsPath, ...dataConverter, logger });
 
 for (const file of readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
@@ -22,10 +22,7 @@ await Runtime.instance().shutdown();
 
 async function replay(path: string): Promise<string | undefined> {
   try {
-    await Worker.runReplayHistory(
-      { workflowBundle, dataConverter: { failureConverterPath } },
-      JSON.parse(readFileSync(path, 'utf8')),
-    );
+    await Worker.runReplayHistory({ workflowBundle, dataConverter }, JSON.parse(readFileSync(path, 'utf8')));
     return undefined;
   } catch (error) {
     return error instanceof Error ? `${error.name}: ${error.message}` : 'not an error';

@@ -51,7 +51,7 @@ export async function createWorker(
     taskQueue: config.taskQueue,
     activities,
     ...(extras.workflowBundle === undefined ? { workflowsPath } : { workflowBundle: extras.workflowBundle }),
-    dataConverter: { failureConverterPath },
+    dataConverter,
     shutdownGraceTime,
     workerDeploymentOptions: deployment(config),
   });
@@ -66,8 +66,11 @@ export async function createWorker(
 /** The workflow code that the worker bundles: TypeScript on a clone, JavaScript in the package. */
 export const workflowsPath = pathOf('workflows/index');
 
-/** Converts failures in the worker and, in the bundle, in workflow code. */
-export const failureConverterPath = pathOf('clients/temporal/failure-converter');
+/** Converts payloads and failures in the worker and, in the bundle, in workflow code. */
+export const dataConverter = {
+  payloadConverterPath: pathOf('clients/temporal/payload-converter'),
+  failureConverterPath: pathOf('clients/temporal/failure-converter'),
+};
 function pathOf(module: string): string {
   return fileURLToPath(
     new URL(`./${module}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),

@@ -61,6 +61,7 @@ export function printReport(report: RunReport, json: boolean): void {
     return;
   }
   console.log(`${report.outcome}: ${report.headline[0]}`);
+  if (report.outcome === 'planned') for (const line of report.plan?.summary ?? []) console.log(`  ${line}`);
   console.log(report.headline[1]);
   console.log(report.headline[2]);
   console.log(

@@ -22,6 +22,7 @@ addShowCommand(program);
 addDecisionCommands(program);
 for (const command of program.commands) command.exitOverride();
 
+endWithLauncher();
 try {
   await program.parseAsync();
 } catch (error) {
@@ -29,6 +30,17 @@ try {
 }
 // Native clients keep handles open after they are closed; whatever was to be done is done here.
 process.exit();
+
+/** A launcher that was killed cannot pass that on: without this, a worker would go on unseen under nobody's care. */
+function endWithLauncher(): void {
+  const launcher = process.ppid;
+  if (process.env.RUNBOOK_LAUNCHER !== String(launcher)) return;
+  const watch = setInterval(() => {
+    if (process.ppid === launcher) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500).unref();
+}
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;

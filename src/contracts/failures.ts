@@ -32,8 +32,8 @@ export const failures = {
     retryable: false,
     advice: 'Remove what the guard names, then start again. Nothing was changed.',
   },
-  RolloutFailed: { retryable: false, advice: 'Read the reason; the former state is put back.' },
-  ProofFailed: { retryable: false, advice: 'Read what the probe answered; the former state is put back.' },
+  RolloutFailed: { retryable: false, advice: 'Read the reason before the next try.' },
+  ProofFailed: { retryable: false, advice: 'Read what the proof found before the next try.' },
   Cancelled: { retryable: false, advice: 'Someone cancelled the run in Temporal; ask them why.' },
   Internal: {
     retryable: false,

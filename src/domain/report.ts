@@ -33,7 +33,9 @@ function whatHappened(end: EndState): string {
     case 'aborted':
       return `Aborted; nothing was changed.${error}`;
     case 'undone':
-      return `The change failed and was undone.${error}`;
+      return end.drift.length === 0
+        ? `The change failed and was undone.${error}`
+        : `The change failed; this run took its own changes back and left what someone else changed meanwhile.${error}`;
     case 'undoFailed':
       return `The change failed, and undoing it failed too.${error}`;
     case 'failed':

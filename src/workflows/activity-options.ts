@@ -22,20 +22,16 @@ export const read = group({
  * One write. Five minutes in all, so that an API server that is away for a minute does not end a run.
  * The heartbeat tells a stalled worker from a slow server within 15 seconds.
  */
-export const change = group({
+const writing: ActivityOptions = {
   startToCloseTimeout: '30 seconds',
   heartbeatTimeout: '15 seconds',
   scheduleToCloseTimeout: '5 minutes',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
-});
+};
+export const change = group(writing);
 
 /** The same for undoing: it has longer, since giving up here leaves the service half changed. */
-export const undoing = group({
-  startToCloseTimeout: '30 seconds',
-  heartbeatTimeout: '15 seconds',
-  scheduleToCloseTimeout: '15 minutes',
-  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
-});
+export const undoing = group({ ...writing, scheduleToCloseTimeout: '15 minutes' });
 
 /**
  * Watching and probing: as long as the Deployment's own progress deadline and the bake time allow.

@@ -28,8 +28,8 @@ whenReal('a second, different service', () => {
       image: image('1.7.4'),
       imagePullPolicy: 'IfNotPresent',
       command: ['/usr/local/bin/node', '-e', program],
-      resources: { requests: { cpu: '1m' } },
-      readinessProbe: { httpGet: { path: '/livez/deep', port: 7070 }, periodSeconds: 1 },
+      resources: { requests: { cpu: '50m' } },
+      readinessProbe: { httpGet: { path: '/livez/deep', port: 7070 }, periodSeconds: 1, timeoutSeconds: 3 },
     };
     const renderer = { ...container, name: 'renderer' };
     await place.deploy(name, { container: renderer, replicas: 1 });

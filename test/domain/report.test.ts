@@ -79,7 +79,7 @@ describe('the third line says what the reader must do', () => {
   test('nothing urgent, after an undo that was proven', () => {
     expect(
       toDo({ outcome: 'undone', proofs: [proof('fail'), proof('pass')], errorType: 'ProofFailed' }),
-    ).toBe('Nothing is urgent. Read what the probe answered; the former state is put back.');
+    ).toBe('Nothing is urgent. Read what the proof found before the next try.');
   });
 
   test.each<[string, Proof[]]>([

@@ -7,7 +7,7 @@ import { loadImages } from '../../src/local/demo-target.ts';
 import { phasePrinter } from '../../src/local/phases.ts';
 import { startStack } from '../../src/local/stack.ts';
 import type { Stack } from '../../src/local/stack-types.ts';
-import { failureConverterPath, workflowsPath } from '../../src/worker.ts';
+import { dataConverter, workflowsPath } from '../../src/worker.ts';
 
 declare global {
   var testStack: Stack | undefined;
@@ -42,7 +42,7 @@ async function writeBundle(directory: string): Promise<string> {
   Runtime.install({ logger: new DefaultLogger('WARN') });
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    failureConverterPath,
+    ...dataConverter,
     logger: new DefaultLogger('WARN'),
   });
   mkdirSync(directory, { recursive: true });

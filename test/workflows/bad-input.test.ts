@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSleeper, sleeperProfile } from '../support/sleeper.ts';
-import { World } from '../support/world.ts';
+import { unique } from '../support/stack.ts';
+import { decisionFor, World } from '../support/world.ts';
 
 const good = 'sleeper:2';
 
@@ -80,6 +81,47 @@ describe('a run with bad input fails at once with a sentence that says what is w
     const { failure } = await run.end();
     expect(failure?.type).toBe('failed');
     expect(failure?.message.length).toBeLessThan(1500);
+    expect(await run.failedTasks()).toBe(0);
+  });
+
+  test('a workflow type that does not exist ends at once and names those that do', async () => {
+    const handle = await world.client.workflow.start('rollingupdate', {
+      taskQueue: world.queue,
+      workflowId: unique('typo'),
+      args: [{}],
+    });
+    const run = world.attach(handle.workflowId);
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { message: 'there is no procedure "rollingupdate"; known workflow types: rollingUpdate' },
+    });
+    expect(await run.failedTasks()).toBe(0);
+  });
+
+  test('an input and a signal in an encoding that nobody knows are refused, and the run goes on', async () => {
+    const foreign = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('AAAA') };
+    const { connection } = world.client;
+    const workflowId = unique('foreign');
+    await connection.workflowService.startWorkflowExecution({
+      namespace: 'default',
+      workflowId,
+      requestId: workflowId,
+      workflowType: { name: 'rollingUpdate' },
+      taskQueue: { name: world.queue },
+      input: { payloads: [foreign] },
+    });
+    const started = world.attach(workflowId);
+    expect((await started.end()).report.error).toMatch(/unknown field "input in an unknown encoding"/);
+
+    const run = await world.start({ image: good });
+    const gate = await run.gate();
+    await connection.workflowService.signalWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: run.handle.workflowId },
+      signalName: 'approve',
+      input: { payloads: [foreign] },
+    });
+    await run.decide(decisionFor(gate, 'reject'));
+    expect((await run.end()).report.outcome).toBe('rejected');
     expect(await run.failedTasks()).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { failureConverterPath } from '../../src/worker.ts';
+import { dataConverter } from '../../src/worker.ts';
 import { unique } from '../support/stack.ts';
 import { World } from '../support/world.ts';
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
   world = await World.create({
     bundle: await bundleWorkflowCode({
       workflowsPath,
-      failureConverterPath,
+      ...dataConverter,
       logger: new DefaultLogger('ERROR'),
     }),
   });

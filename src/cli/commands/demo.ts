@@ -197,7 +197,7 @@ function startWorker(endpoints: StackEndpoints): ChildProcess {
   try {
     return spawn(process.execPath, [main, 'worker'], {
       cwd: projectDirectory,
-      env: { ...process.env, RUNBOOK_TARGETS: 'demo/targets' },
+      env: { ...process.env, RUNBOOK_TARGETS: 'demo/targets', RUNBOOK_LAUNCHER: String(process.pid) },
       stdio: ['ignore', log, log],
     });
   } finally {

@@ -1,11 +1,12 @@
 import { Option, type Command } from 'commander';
 import { describeStack, describeStatus } from '../../local/describe.ts';
+import { deployDemo } from '../../local/demo-target.ts';
 import { down } from '../../local/down.ts';
 import { phasePrinter } from '../../local/phases.ts';
-import type { NodeKind, StackOptions } from '../../local/stack-types.ts';
+import type { NodeKind, StackEndpoints, StackOptions } from '../../local/stack-types.ts';
 import { status } from '../../local/status.ts';
 import { upDetached, upInForeground } from '../../local/up.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
 
 interface UpOptions {
   detach?: boolean;
@@ -14,6 +15,7 @@ interface UpOptions {
   kubeconfig?: string;
   registry?: boolean;
   name?: string;
+  demo?: boolean;
 }
 
 /** Forces one kind of node; used by `up` and `demo`. */
@@ -33,6 +35,7 @@ export function addStackCommands(program: Command): void {
     .option('--json', 'print every endpoint as JSON')
     .addOption(nodeOption())
     .option('--kubeconfig <file>', 'use this cluster instead of starting one')
+    .option('--demo', 'deploy the demo service into it, namespace alecs')
     .option('--registry', 'start an OCI registry, too')
     .option('--name <name>', 'name of the stack; several may run at once')
     .action(async (options: UpOptions) => {
@@ -50,7 +53,14 @@ export function addStackCommands(program: Command): void {
     });
 }
 
+async function deployDemoService(endpoints: StackEndpoints): Promise<void> {
+  await deployDemo(endpoints, { namespace: 'alecs', onPhase: phasePrinter(process.stderr) });
+}
+
 async function up(options: UpOptions): Promise<number> {
+  if (options.demo === true && options.kubeconfig !== undefined) {
+    throw new UsageError('--demo needs the stack of this command: a cluster of your own has not the images');
+  }
   const stackOptions: StackOptions = {
     onPhase: phasePrinter(process.stderr),
     ...(options.name === undefined ? {} : { name: options.name }),
@@ -62,10 +72,20 @@ async function up(options: UpOptions): Promise<number> {
     console.log(options.json === true ? JSON.stringify(endpoints, null, 2) : describeStack(endpoints));
   };
   if (options.detach === true) {
-    print(await upDetached(stackOptions));
+    const endpoints = await upDetached(stackOptions);
+    if (options.demo === true) await deployDemoService(endpoints);
+    print(endpoints);
     return exitCodes.done;
   }
-  const reason = await upInForeground(stackOptions, print);
+  const reason = await upInForeground(stackOptions, (endpoints) => {
+    print(endpoints);
+    if (options.demo === true)
+      deployDemoService(endpoints).catch((error: unknown) => {
+        console.error(
+          `the demo service is not there: ${error instanceof Error ? error.message : 'unknown error'}`,
+        );
+      });
+  });
   if (reason === undefined) return exitCodes.done;
   console.error(reason);
   return exitCodes.failed;

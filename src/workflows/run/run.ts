@@ -193,7 +193,7 @@ export class Run {
       case 'pass':
         return;
       case 'fail':
-        throw failure('ProofFailed', `${proof.name}: ${proof.evidence.join('; ')}`);
+        throw failure('ProofFailed', proof.evidence.join('; '));
       case 'unknown':
         await this.#askAboutUnknown(name, plan, proof);
     }

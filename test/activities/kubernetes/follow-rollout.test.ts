@@ -21,7 +21,7 @@ const sleeping = {
   image: image('1.7.4'),
   imagePullPolicy: 'IfNotPresent',
   command: ['sleep', '3600'],
-  resources: { requests: { cpu: '1m' } },
+  resources: { requests: { cpu: '50m' } },
 };
 /** Without a probe, a container counts as ready for the moment that it runs, and a rollout as complete. */
 const never = { exec: { command: ['ls', '/nothing'] }, periodSeconds: 1, failureThreshold: 1000 };
@@ -51,7 +51,7 @@ const hopeless: Record<string, { wish: DeploymentWish['container']; reason: RegE
     wish: {
       command: ['/usr/local/bin/node', '-e', greedy],
       readinessProbe: never,
-      resources: { requests: { cpu: '1m' }, limits: { memory: '64Mi' } },
+      resources: { requests: { cpu: '50m' }, limits: { memory: '64Mi' } },
     },
     reason: /^OOMKilled: container main .* was killed for its memory limit$/,
   },

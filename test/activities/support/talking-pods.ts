@@ -25,8 +25,9 @@ export function talkingContainer(): Record<string, unknown> {
     image: image('1.7.4'),
     imagePullPolicy: 'IfNotPresent',
     command: ['/usr/local/bin/node', '-e', program],
-    resources: { requests: { cpu: '1m' } },
-    readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1 },
+    // Enough to start in time while other tests use both cores.
+    resources: { requests: { cpu: '50m' } },
+    readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1, timeoutSeconds: 3 },
   };
 }
 
