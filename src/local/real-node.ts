@@ -206,6 +206,8 @@ function writeKubeletConfig(options: RealNodeOptions): string {
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
+    // An image that was loaded under one name and pulled by digest under another would be pulled again under the first.
+    imagePullCredentialsVerificationPolicy: 'NeverVerify',
     podLogsDir: nodeFile(options, 'pod-logs'),
     volumePluginDir: nodeFile(options, 'volume-plugins'),
     resolvConf: resolver,
