@@ -1,4 +1,4 @@
-/** What the worker registers; one export per procedure, plus the detached upload of reports. */
+/** What the worker registers: one export per procedure, the detached upload of reports, and the answer to unknown types. */
 export { rollingUpdate } from './rolling-update.ts';
 export { uploadEvidence } from './run/evidence.ts';
-export { unknownProcedure as default } from './unknown-procedure.ts';
+export { unknownProcedure as default } from './run/unknown-procedure.ts';

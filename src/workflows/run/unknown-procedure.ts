@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { procedures } from '../contracts/procedures.ts';
-import { excerpt } from '../domain/text.ts';
-import { failure } from './run/failures.ts';
+import { procedures } from '../../contracts/procedures.ts';
+import { excerpt } from '../../domain/text.ts';
+import { failure } from './failures.ts';
 
 /** Runs for every workflow type that does not exist, so that a typo ends at once instead of hanging the run. */
 export function unknownProcedure(): Promise<never> {
