@@ -9,3 +9,6 @@ export const changeAnnotation = 'runbook/change';
 
 /** One deployment name for every worker, recorded in every history. */
 export const deploymentName = 'runbooks';
+
+/** Namespace in every target's cluster where the locks of targets lie; `runbook setup` makes it. */
+export const lockNamespace = 'runbooks';

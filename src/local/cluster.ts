@@ -157,7 +157,12 @@ async function runControlPlane(
     files,
     ports: { etcd, etcdPeer, controllerManager, scheduler },
   };
-  return runPhase(onPhase, 'control plane', () => startControlPlane(options, onServer));
+  return runPhase(onPhase, 'control plane', async () => {
+    const client = await startControlPlane(options, onServer);
+    // Where runs lock their targets; in a cluster of your own `runbook setup` makes it.
+    await client.create('/api/v1/namespaces', { metadata: { name: 'runbooks' } });
+    return client;
+  });
 }
 
 async function runRegistry(

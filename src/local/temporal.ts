@@ -33,4 +33,15 @@ export async function startTemporal(
   await untilReady(host, server, () =>
     answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`),
   );
+  await keepEndedRuns(ports.http);
+}
+
+/** The server's default, one day, would lose Friday's runs over a weekend. */
+async function keepEndedRuns(port: number): Promise<void> {
+  await fetch(`http://127.0.0.1:${port}/api/v1/namespaces/${temporalNamespace}/update`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ config: { workflowExecutionRetentionTtl: '604800s' } }),
+    signal: AbortSignal.timeout(5_000),
+  });
 }

@@ -1,0 +1,132 @@
+import { lockNamespace } from '../contracts/names.ts';
+import type { TargetProfile } from '../contracts/target.ts';
+
+/** Verbs on one resource of Kubernetes that a worker needs for a target. */
+export interface Permission {
+  /** Empty for the core group. */
+  apiGroup: string;
+  resource: string;
+  subresource?: string;
+  namespace: string;
+  /** Only these objects; without it every one of the namespace. */
+  names?: string[];
+  verbs: string[];
+  /** What a run needs it for, as the end of "a run needs it to …". */
+  why: string;
+  /** Runs go on without it, and their plans say `unknown`. */
+  optional?: true;
+}
+
+/**
+ * Everything that procedures do in the cluster of a target, and no more. deploy/kubernetes/worker.yaml grants exactly
+ * this; a test compares the two.
+ */
+export function permissionsFor(profile: TargetProfile): Permission[] {
+  const { namespace } = profile;
+  return [
+    {
+      apiGroup: 'apps',
+      resource: 'deployments',
+      namespace,
+      // Procedures change Deployments only and refuse other kinds.
+      names: Object.keys(profile.workloads).filter((name) => profile.workloads[name]?.kind === 'Deployment'),
+      verbs: ['get', 'list', 'watch', 'patch'],
+      why: 'plan, change, watch and undo',
+    },
+    {
+      apiGroup: 'apps',
+      resource: 'replicasets',
+      namespace,
+      verbs: ['list', 'watch'],
+      why: 'tell new pods from old ones, and to prove an undo',
+    },
+    {
+      apiGroup: '',
+      resource: 'pods',
+      namespace,
+      verbs: ['list', 'watch'],
+      why: 'watch a rollout and prove that it is healthy',
+    },
+    {
+      apiGroup: '',
+      resource: 'events',
+      namespace,
+      verbs: ['list', 'watch'],
+      why: 'say why a pod does not come up',
+    },
+    {
+      apiGroup: '',
+      resource: 'resourcequotas',
+      namespace,
+      verbs: ['list'],
+      why: 'check the quota before a change',
+    },
+    {
+      apiGroup: '',
+      resource: 'limitranges',
+      namespace,
+      verbs: ['list'],
+      why: 'check the quota before a change',
+    },
+    {
+      apiGroup: 'policy',
+      resource: 'poddisruptionbudgets',
+      namespace,
+      verbs: ['list'],
+      why: 'tell the reader of a plan about them',
+      optional: true,
+    },
+    {
+      apiGroup: 'autoscaling',
+      resource: 'horizontalpodautoscalers',
+      namespace,
+      verbs: ['list'],
+      why: 'tell the reader of a plan about them',
+      optional: true,
+    },
+    ...healthPermissions(profile),
+    {
+      apiGroup: 'coordination.k8s.io',
+      resource: 'leases',
+      namespace: lockNamespace,
+      verbs: ['get', 'list', 'watch', 'create', 'update'],
+      why: 'lock the target while it is changed',
+    },
+  ];
+}
+
+/** WebSockets need `get`, and `create` too from Kubernetes 1.35 on. */
+function healthPermissions({ health, namespace }: TargetProfile): Permission[] {
+  const subresource = {
+    'port-forward': 'portforward',
+    exec: 'exec',
+    'pod-address': undefined,
+    url: undefined,
+  }[health.via];
+  if (subresource === undefined) return [];
+  return [
+    {
+      apiGroup: '',
+      resource: 'pods',
+      subresource,
+      namespace,
+      verbs: ['get', 'create'],
+      why: 'ask pods for their health',
+    },
+  ];
+}
+
+/** How people and RBAC write the resource: `deployments.apps`, `pods/portforward`. */
+export function resourceName({ resource, subresource, apiGroup }: Permission): string {
+  const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+  return apiGroup === '' ? path : `${path}.${apiGroup}`;
+}
+
+/** The line that grants these verbs, for the `rules` of a Role. */
+export function ruleLine(permission: Permission, verbs = permission.verbs): string {
+  const { apiGroup, resource, subresource, names } = permission;
+  const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const only = names === undefined ? '' : ` resourceNames: [${names.join(', ')}],`;
+  const group = apiGroup === '' ? "''" : apiGroup;
+  return `- { apiGroups: [${group}], resources: [${path}],${only} verbs: [${verbs.join(', ')}] }`;
+}
