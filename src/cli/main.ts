@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { addDecisionCommands } from './commands/decide.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addListCommand } from './commands/list.ts';
+import { addSetupCommand } from './commands/setup.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStackCommands } from './commands/stack.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -15,6 +17,8 @@ const program = new Command('runbook')
 
 addStackCommands(program);
 addDemoCommand(program);
+addSetupCommand(program);
+addDoctorCommand(program);
 addWorkerCommand(program);
 addListCommand(program);
 addStartCommand(program);

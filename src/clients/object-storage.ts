@@ -19,15 +19,13 @@ export interface ObjectStorage {
   close(): void;
 }
 
-/** Opens a bucket. Nothing is sent before the first call. */
-export function createObjectStorage({
-  bucket,
+/** The SDK's client as every part of this project uses it. Nothing is sent before the first call. */
+export function createS3Client({
   endpoint,
   region,
-  prefix,
   silenceMilliseconds = 8000,
-}: ObjectStorageOptions): ObjectStorage {
-  const client = new S3Client({
+}: Pick<ObjectStorageOptions, 'endpoint' | 'region' | 'silenceMilliseconds'>): S3Client {
+  return new S3Client({
     region,
     // Stores other than AWS take the bucket in the path, and some refuse the checksums that the SDK adds by default.
     ...(endpoint === undefined
@@ -47,7 +45,18 @@ export function createObjectStorage({
       throwOnRequestTimeout: true,
     },
   });
-  const keyOf = (key: string): string => (prefix === '' ? key : `${prefix.replace(/\/+$/, '')}/${key}`);
+}
+
+/** A key below the configured prefix. */
+export function keyBelow(prefix: string, key: string): string {
+  return prefix === '' ? key : `${prefix.replace(/\/+$/, '')}/${key}`;
+}
+
+/** Opens a bucket. Nothing is sent before the first call. */
+export function createObjectStorage(options: ObjectStorageOptions): ObjectStorage {
+  const { bucket, prefix } = options;
+  const client = createS3Client(options);
+  const keyOf = (key: string): string => keyBelow(prefix, key);
   return {
     locationOf: (key) => `s3://${bucket}/${keyOf(key)}`,
     async put(key, body, contentType, signal) {

@@ -12,7 +12,7 @@ import { failure, isOurs } from '../failures.ts';
 const mostBytes = 256 * 1024;
 
 /** The names of every profile in a folder, sorted. @throws NotFound when the folder cannot be read. */
-async function listTargets(folder: string): Promise<string[]> {
+export async function listTargets(folder: string): Promise<string[]> {
   try {
     const files = await readdir(folder);
     return files.flatMap((file) => /^(.+)\.ya?ml$/.exec(file)?.[1] ?? []).sort();

@@ -95,12 +95,12 @@ export interface KubernetesGateway {
    * `timeoutSeconds` bounds its opening only. Destroy it when done.
    */
   portForward(target: PodPort, options?: CallOptions): Promise<Duplex>;
-  /** Any other path, e.g. `/version` or a pod's log. */
+  /** Any other path, e.g. `/version` or a pod's log. `date` is when the server says that it is. */
   raw(
     method: HttpRequest['method'],
     path: string,
     options?: RawOptions,
-  ): Promise<{ status: number; text: string }>;
+  ): Promise<{ status: number; date: string | undefined; text: string }>;
   /** Ends everything that still runs and closes all connections. */
   close(): Promise<void>;
 }
@@ -223,7 +223,7 @@ class Gateway implements KubernetesGateway {
     method: HttpRequest['method'],
     path: string,
     { query, body, ...options }: RawOptions = {},
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<{ status: number; date: string | undefined; text: string }> {
     checkRawPath(`${method} raw path`, path);
     const operation = `${method} ${path}`;
     return await this.#call(operation, options, (signal) =>

@@ -19,6 +19,8 @@ export interface HttpRequest {
 /** A successful answer whose body is still on its way. */
 export interface HttpAnswer {
   status: number;
+  /** When the server says that it is; missing when a proxy dropped it. */
+  date: string | undefined;
   body: Dispatcher.ResponseData['body'];
 }
 
@@ -63,10 +65,10 @@ export class Transport {
   }
 
   /** As {@link open}, with the whole body as text. */
-  async text(http: HttpRequest): Promise<{ status: number; text: string }> {
-    const { status, body } = await this.open(http);
+  async text(http: HttpRequest): Promise<{ status: number; date: string | undefined; text: string }> {
+    const { status, date, body } = await this.open(http);
     try {
-      return { status, text: await body.text() };
+      return { status, date, text: await body.text() };
     } catch (error) {
       throw transportError(http, error);
     }
@@ -131,7 +133,10 @@ function createDispatcher({ tls, proxy }: ClusterAccess): Dispatcher {
 }
 
 async function successful(http: HttpRequest, answer: Dispatcher.ResponseData): Promise<HttpAnswer> {
-  if (answer.statusCode < 300) return { status: answer.statusCode, body: answer.body };
+  if (answer.statusCode < 300) {
+    const { date } = answer.headers;
+    return { status: answer.statusCode, date: typeof date === 'string' ? date : undefined, body: answer.body };
+  }
   const retryAfter = answer.headers['retry-after'];
   throw errorFromAnswer(http.operation, {
     status: answer.statusCode,

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { mendLockNamespaces, mendSearchAttributes, type Mended } from '../doctor/mending.ts';
+import { preferLocalStack } from '../environment.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** `runbook setup`: makes what a worker needs and this account may make. Any number of times. */
+export function addSetupCommand(program: Command): void {
+  program
+    .command('setup')
+    .description('make what a worker needs: search attributes, and the namespace of locks in every cluster')
+    .option('--target <name>', 'only the cluster of this target profile; without it every one')
+    .option('--json', 'as JSON')
+    .action(async (options: { target?: string; json?: boolean }) => {
+      preferLocalStack((line) => {
+        console.error(line);
+      });
+      const mended = await mendAll(options.target);
+      if (options.json === true) console.log(JSON.stringify(mended, null, 2));
+      else {
+        for (const one of mended) console.log(lineFor(one));
+        console.log('now run: runbook doctor');
+      }
+      process.exitCode = mended.some(({ state }) => state === 'cannot') ? exitCodes.failed : exitCodes.done;
+    });
+}
+
+async function mendAll(only: string | undefined): Promise<Mended[]> {
+  const { config, findings } = checkConfiguration(process.env);
+  const { profiles, findings: ofProfiles } = await checkProfiles(config, only);
+  const [attributes, namespaces] = await Promise.all([
+    mendSearchAttributes(),
+    mendLockNamespaces(config, profiles),
+  ]);
+  return [...[...findings, ...ofProfiles].flatMap(faultOf), ...attributes, ...namespaces];
+}
+
+/** A fault of configuration or profiles hides what else was to be made. */
+function faultOf({ check, state, found, mend = '' }: Finding): Mended[] {
+  return state === 'pass' ? [] : [{ thing: check, state: 'cannot', because: found, mend }];
+}
+
+function lineFor(one: Mended): string {
+  if (one.state !== 'cannot') return `${one.state}: ${one.thing}`;
+  return `cannot: ${one.thing}, because ${one.because}\n    → do this: ${one.mend}`;
+}
