@@ -1,4 +1,4 @@
-// What `npm test`, `npm run check` and `npm run bench` do. Plain JavaScript: it brings packages and Node 24 first.
+// What `npm test`, `npm run check`, `npm run bench` and `npm run faults` do. Plain JavaScript: it brings packages and Node 24 first.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensurePackages, handOver, root } from '../bin/bootstrap.mjs';
@@ -66,6 +66,7 @@ const tasks = {
   test: () => test(args),
   check,
   bench: () => run('bench', [join(root, 'bench', 'main.ts'), ...args]),
+  faults: () => run('faults', [join(root, 'scripts', 'faults.ts'), ...args]),
 };
 const chosen = tasks[task];
 if (chosen === undefined) {

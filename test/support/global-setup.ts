@@ -1,13 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { useOnly } from '../../src/cli/environment.ts';
 import { demoArchive } from '../../src/local/demo-image.ts';
 import { loadImages } from '../../src/local/demo-target.ts';
 import { phasePrinter } from '../../src/local/phases.ts';
 import { startStack } from '../../src/local/stack.ts';
 import type { Stack } from '../../src/local/stack-types.ts';
-import { dataConverter, workflowsPath } from '../../src/worker.ts';
+import { writeBundle } from './bundle.ts';
 
 declare global {
   var testStack: Stack | undefined;
@@ -36,17 +34,4 @@ export default async function setUp(): Promise<void> {
     RUNBOOK_TEST_NODE: endpoints.node,
     RUNBOOK_TEST_BUNDLE: await writeBundle(endpoints.directory),
   });
-}
-
-async function writeBundle(directory: string): Promise<string> {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    ...dataConverter,
-    logger: new DefaultLogger('WARN'),
-  });
-  mkdirSync(directory, { recursive: true });
-  const file = join(directory, 'workflow-bundle.js');
-  writeFileSync(file, code);
-  return file;
 }

@@ -1,0 +1,128 @@
+// `npm run faults [-- --shard i/n] [-- --case TEXT]`: harms runs of every changing procedure at every point, on a
+// stack of its own, compares each with an undisturbed run, and keeps the table in docs/faults.md.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { useOnly } from '../src/cli/environment.ts';
+import { demoArchive } from '../src/local/demo-image.ts';
+import { loadImages } from '../src/local/demo-target.ts';
+import { phasePrinter } from '../src/local/phases.ts';
+import { startStack } from '../src/local/stack.ts';
+import type { Stack } from '../src/local/stack-types.ts';
+import { messageOf } from '../src/local/wait.ts';
+import { casesOf, type Case } from '../test/faults/cases.ts';
+import { scenarios } from '../test/faults/scenarios.ts';
+import { inLanes, runCase, runUndisturbed, type CaseResult } from '../test/faults/support/run-cases.ts';
+import { writeBundle } from '../test/support/bundle.ts';
+
+const root = join(import.meta.dirname, '..');
+const page = join(root, 'docs', 'faults.md');
+const markers = ['<!-- table: begin -->', '<!-- table: end -->'] as const;
+
+const { values } = parseArgs({ options: { shard: { type: 'string' }, case: { type: 'string' } } });
+const startedAt = Date.now();
+const stack = await start();
+try {
+  const cases = choose(await allCases());
+  console.log(`${cases.length} cases`);
+  const results = await inLanes(cases, work);
+  const failed = results.filter(({ ok }) => !ok).length;
+  const seconds = Math.round((Date.now() - startedAt) / 1000);
+  console.log(`${cases.length} cases, ${failed} failed, ${seconds} s`);
+  writeTable(cases, results, seconds);
+  process.exitCode = failed === 0 ? 0 : 1;
+} finally {
+  await stack.stop();
+}
+// Connections of Temporal's client may linger; nothing that was started does.
+process.exit();
+
+async function start(): Promise<Stack> {
+  const onPhase = phasePrinter(process.stderr);
+  const given = new AbortController();
+  const started = startStack({ name: `faults-${process.pid}`, onPhase, signal: given.signal });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      given.abort();
+      // Workers end with this process: the kernel sees to that.
+      void started.then((ours) => ours.stop()).finally(() => process.exit(130));
+    });
+  }
+  const { endpoints } = await started;
+  if (endpoints.imageImport !== undefined) await loadImages(endpoints, await demoArchive(onPhase), onPhase);
+  useOnly(endpoints);
+  Object.assign(process.env, {
+    RUNBOOK_TEST_STACK: join(endpoints.directory, 'stack.json'),
+    RUNBOOK_TEST_NODE: endpoints.node,
+    RUNBOOK_TEST_BUNDLE: await writeBundle(endpoints.directory),
+  });
+  return await started;
+}
+
+async function allCases(): Promise<Case[]> {
+  const playable = scenarios.filter(
+    ({ realPods }) => !realPods || process.env['RUNBOOK_TEST_NODE'] === 'real',
+  );
+  const lists = await inLanes(playable, async (scenario) => {
+    const reference = await runUndisturbed(scenario);
+    console.log(`undisturbed: ${scenario.name}: ${reference.outcome}, ${reference.effects.length} effects`);
+    return casesOf(scenario, reference);
+  });
+  return lists.flat();
+}
+
+/** Every n-th case, so that each shard has its part of the slow ones. */
+function choose(cases: Case[]): Case[] {
+  const [shard = 1, shards = 1] = (values.shard ?? '1/1').split('/').map(Number);
+  const text = values.case ?? '';
+  return cases
+    .filter((one) => describe(one).includes(text))
+    .filter((_, index) => index % shards === shard - 1);
+}
+
+async function work(one: Case): Promise<CaseResult> {
+  const result = await runCase(one);
+  console.log(
+    `${result.ok ? 'ok    ' : 'FAILED'} ${result.seconds.toFixed(1).padStart(6)} s  ${describe(one)}${result.remark === '' ? '' : `: ${result.remark}`}`,
+  );
+  return result;
+}
+
+function describe({ scenario, fault, activity, point }: Case): string {
+  return [scenario.name, fault, activity, point].filter((part) => part !== '').join(' | ');
+}
+
+function writeTable(cases: Case[], results: CaseResult[], seconds: number): void {
+  const failed = results.filter(({ ok }) => !ok).length;
+  const rows = cases.map(({ scenario, fault, activity, point }, index) => {
+    const { ok, remark, seconds } = results[index] ?? { ok: false, remark: 'not run', seconds: 0 };
+    const result = `${ok ? 'as without' : '**failed**'}${remark === '' ? '' : `: ${remark}`}`;
+    const cells = [scenario.name, fault, activity, point, result, seconds.toFixed(1)];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  });
+  const part = [values.shard === undefined ? '' : `shard ${values.shard}`, values.case ?? ''].filter(Boolean);
+  const table = [
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}${part.length === 0 ? '' : `, only ${part.join(', ')}`}: ${cases.length} cases, ${failed} failed, ${seconds} s.`,
+    '',
+    '| scenario | fault | activity | point | result | seconds |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+  ];
+  const text = readFileSync(page, 'utf8');
+  const [before = '', rest = ''] = text.split(markers[0]);
+  const after = rest.split(markers[1])[1] ?? '';
+  writeFileSync(page, `${before}${markers[0]}\n${table.join('\n')}\n${markers[1]}${after}`);
+}
+
+/** With a plus when the tree holds more than that commit. */
+function commit(): string {
+  const git = (...line: string[]): string =>
+    execFileSync('git', line, { cwd: root, encoding: 'utf8' }).trim();
+  try {
+    const changed = git('status', '--porcelain', '--', 'src', 'test', 'package-lock.json') !== '';
+    return `${git('rev-parse', '--short', 'HEAD')}${changed ? '+' : ''}`;
+  } catch (error) {
+    return `unknown (${messageOf(error)})`;
+  }
+}

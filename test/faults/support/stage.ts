@@ -1,0 +1,224 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection, ServiceError } from '@temporalio/client';
+import { stringify } from 'yaml';
+import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
+import { waitFor } from '../../../src/local/wait.ts';
+import { kubectlIn, openGateway, stack, unique } from '../../support/stack.ts';
+import { decisionFor, TestRun } from '../../support/world.ts';
+import type { Place, Scenario } from '../scenarios.ts';
+import { clusterState } from './cluster-state.ts';
+import { Journal, type ActivityRecord } from './journal.ts';
+import type { OwnTemporal } from './own-temporal.ts';
+import { WorkerProcess, type WorkerTap } from './worker-process.ts';
+
+/** How a run ended and what it left: equal for two runs of which faults may not change the result. */
+export interface Ending {
+  outcome: string;
+  state: string[];
+  effects: string[];
+}
+
+/** An ending of an undisturbed run, with what its activities did on the way. */
+export interface Reference extends Ending {
+  activities: ActivityRecord[];
+}
+
+/** Where the lock of every target lies. */
+const lockNamespace = 'runbooks';
+
+/** Longer than every timeout that a killed worker costs, and than an API server that is away for a minute. */
+const endTimeoutMilliseconds = 240_000;
+
+/** One run of one scenario in a namespace and on a queue of its own, with workers that can be harmed. */
+export class Stage {
+  readonly scenario: Scenario;
+  readonly place: Place;
+  readonly journal: Journal;
+  /** Where a fault may harm Temporal itself; other stages share the stack's. */
+  readonly temporal: OwnTemporal | undefined;
+  readonly #queue = unique('faults');
+  readonly #workflowId = unique('run');
+  readonly #folder = mkdtempSync(join(tmpdir(), 'runbook-faults-'));
+  readonly #gateway: KubernetesGateway = openGateway();
+  readonly #client: Client;
+  readonly #workers: WorkerProcess[] = [];
+  readonly #ended = new AbortController();
+  #firstRunId = '';
+  #answering = true;
+  #steering: Promise<void> | undefined;
+
+  private constructor(scenario: Scenario, client: Client, temporal: OwnTemporal | undefined) {
+    const namespace = unique('faults');
+    this.scenario = scenario;
+    this.place = { namespace, kubectl: kubectlIn(namespace) };
+    this.#client = client;
+    this.temporal = temporal;
+    this.journal = new Journal((text) => this.#plain(text));
+  }
+
+  static async create(scenario: Scenario, temporal?: OwnTemporal): Promise<Stage> {
+    const connection = await Connection.connect({ address: temporal?.address ?? stack().temporalAddress });
+    const stage = new Stage(scenario, new Client({ connection }), temporal);
+    try {
+      await stage.#prepare();
+      return stage;
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
+  get run(): TestRun {
+    return new TestRun(this.#client.workflow.getHandle(this.#workflowId));
+  }
+
+  /** Starts a worker; `tapFor` says what becomes of what passes on its wires. */
+  async startWorker(tapFor: (worker: () => WorkerProcess) => WorkerTap = () => ({})): Promise<WorkerProcess> {
+    const environment = { RUNBOOK_TARGETS: this.#folder, RUNBOOK_TASK_QUEUE: this.#queue };
+    const temporalAddress = this.temporal?.address ?? stack().temporalAddress;
+    const place = { temporalAddress, kubeconfig: stack().kubeconfig, environment };
+    const worker = await WorkerProcess.start(place, (self) => this.#recorded(tapFor(self)));
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Starts the run and answers its gates as the scenario says. */
+  async startRun(): Promise<void> {
+    const handle = await this.#client.workflow.start(this.scenario.procedure, {
+      taskQueue: this.#queue,
+      workflowId: this.#workflowId,
+      args: [this.scenario.input],
+    });
+    this.#firstRunId = handle.firstExecutionRunId;
+    this.#steering = this.#answerGates();
+  }
+
+  /** From now on gates stay unanswered. */
+  stopAnswering(): void {
+    this.#answering = false;
+  }
+
+  /** Waits for the end of the run. @throws when it does not come, with where the run stands. */
+  async end(): Promise<Ending> {
+    const outcome = await Promise.race([this.#outcome(), this.#deadline()]);
+    this.#ended.abort();
+    await this.#steering;
+    return { outcome, state: await this.settledState(), effects: [...this.journal.effects] };
+  }
+
+  async state(): Promise<string[]> {
+    const plain = (text: string): string => this.#plain(text);
+    const own = await clusterState(this.#gateway, this.place.namespace, plain);
+    const locks = await clusterState(this.#gateway, lockNamespace, plain);
+    return [...own, ...locks.filter((line) => line.includes('<namespace>'))];
+  }
+
+  /** The state once the controllers have followed: two equal readings in a row. */
+  async settledState(): Promise<string[]> {
+    let former = '';
+    return await waitFor(
+      async () => {
+        const state = await this.state();
+        const text = JSON.stringify(state);
+        if (text === former) return state;
+        former = text;
+        return undefined;
+      },
+      {
+        what: `the state of ${this.place.namespace} to settle`,
+        timeoutMilliseconds: 30_000,
+        everyMilliseconds: 300,
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.run.handle.terminate('the stage is closed').catch(() => undefined);
+    await this.#steering;
+    await this.#client.connection.close();
+    await this.#gateway.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+    await this.place.kubectl(
+      'delete',
+      'namespace',
+      this.place.namespace,
+      '--ignore-not-found',
+      '--wait=false',
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    const { namespace, kubectl } = this.place;
+    // A target has one lock, whatever its namespace: so each stage has a target of its own.
+    const profile = { ...this.scenario.profile(namespace), target: namespace };
+    writeFileSync(join(this.#folder, `${namespace}.yaml`), stringify(profile));
+    await kubectl('create', 'namespace', namespace);
+    await this.scenario.prepare(this.place);
+  }
+
+  #recorded(tap: WorkerTap): WorkerTap {
+    return {
+      ...tap,
+      taskArriving: async (task) => {
+        this.journal.began(task);
+        await tap.taskArriving?.(task);
+      },
+      requestAnswered: async (request, answer) => {
+        this.journal.answered(request, answer);
+        return (await tap.requestAnswered?.(request, answer)) ?? 'forward';
+      },
+    };
+  }
+
+  async #answerGates(): Promise<void> {
+    const { signal } = this.#ended;
+    let answered = '';
+    while (!signal.aborted) {
+      try {
+        const gate = (await this.run.describe()).waitingFor;
+        if (gate !== undefined && gate.id !== answered && this.#answering) {
+          await this.run.decide(decisionFor(gate, this.scenario.decide(gate)));
+          answered = gate.id;
+        }
+      } catch {
+        // No worker answers at this moment, or the gate was answered by a call whose answer was lost.
+      }
+      await pause(200, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #outcome(): Promise<string> {
+    for (;;) {
+      try {
+        return (await this.run.end()).report.outcome;
+      } catch (error) {
+        // Temporal itself may be away for a moment.
+        if (!(error instanceof ServiceError) || this.#ended.signal.aborted) throw error;
+        await pause(500);
+      }
+    }
+  }
+
+  async #deadline(): Promise<never> {
+    await pause(endTimeoutMilliseconds, undefined, { signal: this.#ended.signal });
+    throw new Error(`the run did not end within ${endTimeoutMilliseconds / 1000} s`);
+  }
+
+  #plain(text: string): string {
+    const names = {
+      '<namespace>': this.place.namespace,
+      '<run>': this.#workflowId,
+      '<first run>': this.#firstRunId,
+    };
+    const named = Object.entries(names).reduce(
+      (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
+      text,
+    );
+    return named.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>');
+  }
+}

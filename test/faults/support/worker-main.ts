@@ -1,0 +1,11 @@
+// The product's worker in a process of its own, so that it can be killed and frozen. Its parent ends it.
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { readConfig } from '../../../src/config.ts';
+import { createWorker } from '../../../src/worker.ts';
+
+// Attempts that fail are what is tested here; only what ends the worker itself is worth a line.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+const workflowBundle = { codePath: process.env['RUNBOOK_TEST_BUNDLE'] ?? '' };
+const { worker } = await createWorker(readConfig(process.env), { workflowBundle });
+process.send?.('ready');
+await worker.run();
