@@ -30,18 +30,19 @@ export async function startTemporal(
   });
   onServer(server);
   // The UI answers this only when the server behind it does.
-  await untilReady(host, server, () =>
-    answers(`http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`),
-  );
-  await keepEndedRuns(ports.http);
+  const page = `http://127.0.0.1:${ports.ui}/api/v1/namespaces/${temporalNamespace}`;
+  await untilReady(host, server, async () => (await answers(page)) && (await keepEndedRuns(ports.http)));
 }
 
 /** The server's default, one day, would lose Friday's runs over a weekend. */
-async function keepEndedRuns(port: number): Promise<void> {
-  await fetch(`http://127.0.0.1:${port}/api/v1/namespaces/${temporalNamespace}/update`, {
+async function keepEndedRuns(port: number): Promise<boolean> {
+  const url = `http://127.0.0.1:${port}/api/v1/namespaces/${temporalNamespace}/update`;
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ config: { workflowExecutionRetentionTtl: '604800s' } }),
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(2_000),
   });
+  await response.arrayBuffer();
+  return response.ok;
 }

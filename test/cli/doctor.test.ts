@@ -198,7 +198,7 @@ describe('Temporal', () => {
     expect(code).toBe(1);
     expect(found.get('Temporal, retention')).toMatchObject({
       state: 'unknown',
-      found: 'ended runs are kept for 1 days, less than a weekend',
+      found: 'ended runs are kept for a day, less than a weekend',
     });
     expect(found.get('Temporal, search attribute RunbookStep')).toMatchObject({ state: 'fail' });
     expect(found.get('Temporal, search attribute RunbookStep')?.mend).toContain('runbook setup');
@@ -247,7 +247,7 @@ describe('the cluster', () => {
         check: 'target web, permission on deployments.apps',
         state: 'fail',
         found: `may not patch deployments.apps web in namespace ${place.namespace}; a run needs it to plan, change, watch and undo`,
-        mend: `Add to the rules of the Role in namespace ${place.namespace}: - { apiGroups: [apps], resources: [deployments], resourceNames: [web], verbs: [patch] }`,
+        mend: `Add to the rules of a Role that is bound to this account in namespace ${place.namespace}: - { apiGroups: [apps], resources: [deployments], resourceNames: [web], verbs: [patch] }`,
       });
       expect(permission('pods')?.mend).toContain("- { apiGroups: [''], resources: [pods], verbs: [watch] }");
       expect(permission('pods/portforward')?.mend).toContain('verbs: [get, create] }');
@@ -338,7 +338,7 @@ describe('object storage', () => {
   test.each([
     ['InvalidAccessKeyId', 'fail', 1],
     ['AccessDenied', 'unknown', 4],
-  ])('a put that is refused with %s is %s', async (refusesPuts, state, exit) => {
+  ])('when a put is refused with %s, storage is judged %s', async (refusesPuts, state, exit) => {
     const store = await kept(simpleStore({ refusesPuts }));
     const { code, found } = await doctor({ RUNBOOK_STORAGE_ENDPOINT: `http://127.0.0.1:${store.port}` });
     expect(code).toBe(exit);

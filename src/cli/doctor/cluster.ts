@@ -224,9 +224,9 @@ async function checkPermission(
     if (missing.length === 0) return undefined;
     const what = [resource, names.join(', ')].filter((part) => part !== '').join(' ');
     const found = `may not ${missing.join(', ')} ${what} in namespace ${namespace}; a run needs it to ${why}`;
-    const mend = `Add to the rules of the Role in namespace ${namespace}: ${ruleLine(permission, missing)}`;
+    const mend = `Add to the rules of a Role that is bound to this account in namespace ${namespace}: ${ruleLine(permission, missing)}`;
     return optional
-      ? unknown(check, `${found}, and says "unknown" without`, mend)
+      ? unknown(check, `${found}, and says "unknown" without it`, mend)
       : failed(check, found, mend);
   } catch (error) {
     const mend = 'Bind the ClusterRole system:basic-user to this account, so that it may ask what it may.';
@@ -235,14 +235,11 @@ async function checkPermission(
 }
 
 async function missingVerbs(gateway: KubernetesGateway, permission: Permission): Promise<string[]> {
-  const missing: string[] = [];
-  for (const verb of permission.verbs) {
-    const answers = await Promise.all(
-      (permission.names ?? ['']).map((name) => isAllowed(gateway, permission, verb, name)),
-    );
-    if (answers.includes(false)) missing.push(verb);
-  }
-  return missing;
+  const { verbs, names = [''] } = permission;
+  const answers = await Promise.all(
+    verbs.map((verb) => Promise.all(names.map((name) => isAllowed(gateway, permission, verb, name)))),
+  );
+  return verbs.filter((_, index) => answers[index]?.includes(false));
 }
 
 const accessSchema = z.object({ status: z.object({ allowed: z.boolean() }) });

@@ -45,7 +45,10 @@ async function checkBucket(client: S3Client, storage: Storage): Promise<Finding[
     checkVersioning(client, bucket),
     checkObjectLock(client, bucket),
   ]);
-  return [passed(check, `${place} answers`), ...objects, versioning, lock];
+  const answers = passed(check, `${place} answers`);
+  // With a wrong key every question is refused; once is enough.
+  if (objects.some(({ state }) => state === 'fail')) return [answers, ...objects];
+  return [answers, ...objects, versioning, lock];
 }
 
 /** What became of a call that did not succeed. */

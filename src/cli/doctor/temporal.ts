@@ -94,7 +94,7 @@ async function checkNamespace(client: Client): Promise<Finding[]> {
   try {
     const { config } = await ask(client, () => client.workflowService.describeNamespace({ namespace }));
     const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
-    const kept = `ended runs are kept for ${Number(days.toFixed(1))} days`;
+    const kept = `ended runs are kept for ${days === 1 ? 'a day' : `${Number(days.toFixed(1))} days`}`;
     const retention = 'Temporal, retention';
     return [
       passed(check, `${namespace} is there`),
