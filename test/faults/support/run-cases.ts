@@ -13,7 +13,7 @@ export interface CaseResult {
 }
 
 /** Cases mostly wait for timeouts of Temporal; two cores carry that many of them. */
-const lanes = 4;
+const lanes = 6;
 
 /** Runs the scenario without any fault. @throws when it does not end as it should. */
 export async function runUndisturbed(scenario: Scenario): Promise<Reference> {
