@@ -100,15 +100,18 @@ export interface Edit {
 /** An edit just before an activity begins: it stays, and the run's own values are there entirely or not at all. */
 export function editedBefore({ id }: ActivityRecord, edit: Edit): Fault {
   return async (stage) => {
-    let edited = false;
+    const edited = Promise.withResolvers<string>();
+    let begun = false;
     await stage.startWorker(() => ({
       taskArriving: async (task) => {
-        if (task.id !== id || edited) return;
-        edited = true;
-        await stage.place.kubectl(...edit.line);
+        if (task.id !== id || begun) return;
+        begun = true;
+        stage.place.kubectl(...edit.line).then(edited.resolve, edited.reject);
+        await edited.promise.catch(() => undefined);
       },
     }));
     await stage.startRun();
+    await within(edited.promise, 60, 'the edit');
     const { outcome, state, effects } = await stage.end();
     const deployment = state.find((line) => line.includes('"kind":"Deployment"')) ?? '';
     if (!deployment.includes(edit.leaves)) throw new Error(`the edit is gone from ${deployment}`);

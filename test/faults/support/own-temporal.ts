@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { identityOf, signalProcess } from '../../../src/local/identity.ts';
 import { freePorts } from '../../../src/local/ports.ts';
@@ -7,6 +6,7 @@ import { createRecord } from '../../../src/local/record.ts';
 import type { Server } from '../../../src/local/server.ts';
 import { startTemporal, type TemporalOptions } from '../../../src/local/temporal.ts';
 import { stack } from '../../support/stack.ts';
+import { scratch } from './scratch.ts';
 
 /** A Temporal server that keeps its histories in a file, so that it can be killed and started again. */
 export class OwnTemporal {
@@ -18,7 +18,7 @@ export class OwnTemporal {
   }
 
   static async start(): Promise<OwnTemporal> {
-    const directory = mkdtempSync(join(tmpdir(), 'runbook-temporal-'));
+    const directory = scratch('temporal');
     mkdirSync(join(directory, 'logs'));
     const self = identityOf(process.pid) ?? { pid: process.pid, startTime: 'unknown' };
     const [temporal = 0, ui = 0, http = 0, metrics = 0] = await freePorts(4);

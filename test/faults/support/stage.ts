@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection, ServiceError } from '@temporalio/client';
@@ -12,6 +11,7 @@ import type { Place, Scenario } from '../scenarios.ts';
 import { clusterState } from './cluster-state.ts';
 import { Journal, type ActivityRecord } from './journal.ts';
 import type { OwnTemporal } from './own-temporal.ts';
+import { scratch } from './scratch.ts';
 import { WorkerProcess, type WorkerTap } from './worker-process.ts';
 
 /** How a run ended and what it left: equal for two runs of which faults may not change the result. */
@@ -25,6 +25,10 @@ export interface Ending {
 export interface Reference extends Ending {
   activities: ActivityRecord[];
 }
+
+const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+/** What names one version of one object or profile, also in JSON within JSON. */
+const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
 
 /** Where the lock of every target lies. */
 const lockNamespace = 'runbooks';
@@ -41,7 +45,7 @@ export class Stage {
   readonly temporal: OwnTemporal | undefined;
   readonly #queue = unique('faults');
   readonly #workflowId = unique('run');
-  readonly #folder = mkdtempSync(join(tmpdir(), 'runbook-faults-'));
+  readonly #folder = scratch('targets');
   readonly #gateway: KubernetesGateway = openGateway();
   readonly #client: Client;
   readonly #workers: WorkerProcess[] = [];
@@ -219,6 +223,6 @@ export class Stage {
       (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
       text,
     );
-    return named.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>');
+    return named.replaceAll(times, '<time>').replaceAll(identities, '$1<any>');
   }
 }

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../../src/local/command.ts';
 import {
@@ -10,6 +9,7 @@ import {
   type ApiRequest,
   type KubernetesProxy,
 } from './kubernetes-proxy.ts';
+import { scratch } from './scratch.ts';
 import { startTemporalProxy, type ActivityTask, type TemporalProxy, type Verdict } from './temporal-proxy.ts';
 
 /** Where a worker is pointed at, through proxies of its own. */
@@ -58,7 +58,7 @@ export class WorkerProcess {
     place: WorkerPlace,
     tapFor: (worker: () => WorkerProcess) => WorkerTap,
   ): Promise<WorkerProcess> {
-    const folder = mkdtempSync(join(tmpdir(), 'runbook-worker-'));
+    const folder = scratch('worker');
     const tap = tapFor(() => started);
     const open: ActivityTask[] = [];
     const traced = (request: ApiRequest): TracedRequest => ({ ...request, task: open.at(-1) });
