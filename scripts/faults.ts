@@ -98,7 +98,7 @@ function writeTable(cases: Case[], results: CaseResult[], seconds: number): void
   const failed = results.filter(({ ok }) => !ok).length;
   const rows = cases.map(({ scenario, fault, activity, point }, index) => {
     const { ok, remark, seconds } = results[index] ?? { ok: false, remark: 'not run', seconds: 0 };
-    const result = `${ok ? 'as without' : '**failed**'}${remark === '' ? '' : `: ${remark}`}`;
+    const result = `${ok ? 'ok' : '**failed**'}${remark === '' ? '' : `: ${remark.slice(0, 200)}`}`;
     const cells = [scenario.name, fault, activity, point, result, seconds.toFixed(1)];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
   });

@@ -96,10 +96,11 @@ const environment: Edit = {
   line: ['set', 'env', 'deployment/alecs-server', 'EDIT=1'],
   leaves: '"name":"EDIT"',
 };
+/** Within the limits of the demo's autoscaler, which would put anything else right. */
 const scaled: Edit = {
   name: 'scale',
-  line: ['scale', 'deployment/alecs-server', '--replicas=2'],
-  leaves: '"replicas":2',
+  line: ['scale', 'deployment/alecs-server', '--replicas=4'],
+  leaves: '"replicas":4',
 };
 
 /** By someone else, before each activity that looks at the cluster. Without pods there is nothing to scale. */
