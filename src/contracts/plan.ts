@@ -10,12 +10,25 @@ export interface Change extends ObjectRef {
   before?: Json;
   /** Absent: the value does not exist after. */
   after?: Json;
+  /** `after` is made anew by every run, such as a time: shown, but no part of the plan's hash. */
+  generated?: true;
+}
+
+/** A ReplicaSet that keeps a pod template, by name and uid. */
+export interface ReplicaSetRef {
+  name: string;
+  uid: string;
 }
 
 /** One write, ready to send: only the pin's resourceVersion and the run's marker are added when it is sent. */
 export interface Write {
   pin: Pin;
   operations: JsonPatchOperation[];
+  /**
+   * Also puts the pod template of the ReplicaSet `to` in place of the one of `from`. The writing activity reads both
+   * itself, so that values of the template (environment variables may hold passwords) never enter a history.
+   */
+  template?: { from: ReplicaSetRef; to: ReplicaSetRef };
   /** Whether the object has annotations already; without them the marker needs its parent first. */
   hasAnnotations: boolean;
   /** Marker that the object carried before this write; absent when it carried none. */
@@ -31,7 +44,7 @@ export interface Written extends Pin {
 
 /** What a guard found. `unknown` stops a run just as `stops` does: a guard that cannot be evaluated is no guard. */
 export interface GuardFinding {
-  guard: 'gitOps' | 'paused' | 'quota';
+  guard: 'gitOps' | 'paused' | 'quota' | 'freeze' | 'configuration';
   verdict: 'clear' | 'stops' | 'unknown';
   sentence: string;
 }
@@ -48,12 +61,22 @@ export interface Plan {
   summary: string[];
 }
 
-/** A plan that changes the pod template of one workload. */
-export interface WorkloadPlan extends Plan {
+/** What a plan does to the pod template of one workload, and what undo needs to put back. */
+export interface WorkloadChange {
+  changes: Change[];
   write: Write;
-  /** Image per container that the rollout must reach, and that undo must reach again. */
+  /** Image per container that the rollout must reach. */
   images: Record<string, string>;
+  /** Image per container that undo must reach again. */
   formerImages: Record<string, string>;
   /** The ReplicaSet that holds the former template; absent when the cluster keeps none. */
-  formerReplicaSet?: { name: string; uid: string };
+  formerReplicaSet?: ReplicaSetRef;
+}
+
+/** A plan that changes the pod template of one workload. */
+export interface WorkloadPlan extends Plan, WorkloadChange {}
+
+/** A plan that restarts workloads together, wave after wave. */
+export interface RestartPlan extends Plan {
+  waves: WorkloadChange[][];
 }
