@@ -9,6 +9,6 @@ export function checkPaused(deployment: Deployment): GuardFinding {
   return {
     guard: 'paused',
     verdict: 'stops',
-    sentence: `${name} is paused, so a new image would not roll out. Find out who paused it, then kubectl rollout resume it`,
+    sentence: `${name} is paused, so nothing would roll out. Find out who paused it, then kubectl rollout resume it`,
   };
 }

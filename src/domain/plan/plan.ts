@@ -7,13 +7,19 @@ const mostSummaryLines = 50;
 
 /** The bytes that a plan's hash covers: what will change and under which profile, nothing that moves by itself. */
 export function canonicalPlan(profileDigest: string, changes: Change[]): string {
-  const sorted = [...changes].sort((left, right) => compare(sortKey(left), sortKey(right)));
+  const sorted = changes.map(withoutGenerated).sort((left, right) => compare(sortKey(left), sortKey(right)));
   return canonicalJson({ version: 'plan/1', profileDigest, changes: sorted });
 }
 
-/** At most 50 lines that a person reads before deciding. */
-export function summarise(changes: Change[], findings: GuardFinding[], facts: string[]): string[] {
+/** At most 50 lines that a person reads before deciding; `first` stands above the changes. */
+export function summarise(
+  changes: Change[],
+  findings: GuardFinding[],
+  facts: string[],
+  first: string[] = [],
+): string[] {
   const lines = [
+    ...first,
     ...changes.map(
       (change) =>
         `${change.kind} ${change.namespace}/${change.name}: ${change.path}: ${show(change.before)} → ${show(change.after)}`,
@@ -51,12 +57,21 @@ export function comparePlans(before: Change[], after: Change[]): string[] {
     const was = earlier.get(name);
     if (was === undefined) return [`new: ${name}: ${say(change)}`];
     // Values are compared, not their shortened text: two long ones may look the same.
-    const same = equalJson(was.before, change.before) && equalJson(was.after, change.after);
+    const same =
+      equalJson(was.before, change.before) &&
+      equalJson(withoutGenerated(was).after, withoutGenerated(change).after);
     return same && was.uid === change.uid ? [] : [`now: ${name}: ${say(change)} (was ${say(was)})`];
   });
   const gone = [...earlier].filter(([name]) => !later.has(name)).map(([name]) => `gone: ${name}`);
   const all = [...lines, ...gone];
   return all.length > 0 ? atMost(mostSummaryLines, all) : ['the target profile changed'];
+}
+
+/** What every run makes anew says nothing about what was agreed. */
+function withoutGenerated(change: Change): Change {
+  if (change.generated !== true) return change;
+  const { after: ignored, ...rest } = change;
+  return rest;
 }
 
 function sortKey(change: Change): string {

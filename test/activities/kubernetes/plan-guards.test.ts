@@ -22,7 +22,7 @@ async function finding(guard: GuardFinding['guard'], wish: DeploymentWish = {}):
 test('a paused workload stops the run and says what to do', async () => {
   const { verdict, sentence } = await finding('paused', { spec: { paused: true } });
   expect(verdict).toBe('stops');
-  expect(sentence).toMatch(/is paused, so a new image would not roll out\. .*kubectl rollout resume/);
+  expect(sentence).toMatch(/is paused, so nothing would roll out\. .*kubectl rollout resume/);
 });
 
 test.each([

@@ -43,6 +43,14 @@ describe('the bytes that a hash covers', () => {
     expect(canonicalPlan('d', [absent])).not.toBe(canonicalPlan('d', [aChange({ after: null })]));
   });
 
+  test('leave out what every run makes anew, but not that it is made, nor what was there before', () => {
+    const restarted = aChange({ path: 'spec/restartedAt', generated: true });
+    const bytes = canonicalPlan('digest', [restarted]);
+    expect(canonicalPlan('digest', [{ ...restarted, after: 'later' }])).toBe(bytes);
+    expect(canonicalPlan('digest', [{ ...restarted, before: 'earlier' }])).not.toBe(bytes);
+    expect(canonicalPlan('digest', [aChange({ path: 'spec/restartedAt' })])).not.toBe(bytes);
+  });
+
   test('leave the list of changes as it was', () => {
     const paths = changes.map(({ path, name }) => path + name);
     canonicalPlan('digest', changes);
@@ -62,6 +70,10 @@ describe('a summary', () => {
 
   test('says that nothing would change', () => {
     expect(summarise([], [clear], [])[0]).toBe('nothing would change');
+  });
+
+  test('may begin with what is read first', () => {
+    expect(summarise([aChange()], [], [], ['revision 2'])[0]).toBe('revision 2');
   });
 
   test('says which side is absent, and shows other values as JSON', () => {
@@ -133,6 +145,12 @@ describe('two plans', () => {
     delete absent.before;
     expect(comparePlans([aChange({ after: 1 })], [aChange({ after: '1' })])[0]).toMatch(/^now: /);
     expect(comparePlans([aChange({ before: '(none)' })], [absent])[0]).toMatch(/^now: /);
+  });
+
+  test('differ in what was there before, not in what every run makes anew', () => {
+    const first = aChange({ generated: true });
+    expect(comparePlans([first], [{ ...first, after: 'later' }])).toEqual(['the target profile changed']);
+    expect(comparePlans([first], [{ ...first, before: 'other' }])[0]).toMatch(/^now: /);
   });
 
   test('about an object that was made anew differ', () => {
