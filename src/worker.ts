@@ -11,6 +11,7 @@ import { createActivities } from './activities/index.ts';
 import { createKubernetesGateway, type KubernetesGateway } from './clients/kubernetes/gateway.ts';
 import { createObjectStorage } from './clients/object-storage.ts';
 import { readTemporalConfig } from './clients/temporal/connection.ts';
+import { createRuns } from './clients/temporal/runs.ts';
 import { registerSearchAttributes } from './clients/temporal/search-attributes.ts';
 import { readConfig, type Config } from './config.ts';
 import { deploymentName } from './contracts/names.ts';
@@ -33,7 +34,8 @@ export async function createWorker(
   const log = extras.log ?? console.error;
   const { connectionOptions, namespace } = readTemporalConfig();
   const connection = await NativeConnection.connect(connectionOptions as NativeConnectionOptions); // envconfig gives plain strings, valid for both kinds
-  const attributes = await registerSearchAttributes(new Client({ connection, namespace }));
+  const client = new Client({ connection, namespace });
+  const attributes = await registerSearchAttributes(client);
   if (!attributes.ok) log(`search attributes are off: ${attributes.why}`);
   const gateways = openGateways(config);
   const storage = config.storage === undefined ? undefined : createObjectStorage(config.storage);
@@ -44,6 +46,7 @@ export async function createWorker(
     searchAttributes: attributes.ok,
     gatewayFor: gateways.of,
     storage,
+    runs: createRuns(client),
   });
   const worker = await Worker.create({
     connection,

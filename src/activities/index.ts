@@ -1,7 +1,9 @@
 import type { KubernetesGateway } from '../clients/kubernetes/gateway.ts';
+import type { Runs } from '../clients/temporal/runs.ts';
 import type { ObjectStorage } from '../clients/object-storage.ts';
 import type { Target } from '../contracts/target.ts';
 import { createKubernetesActivities } from './kubernetes/index.ts';
+import { createLockActivities } from './locks/index.ts';
 import { createProbeActivities } from './probes/index.ts';
 import { createReportActivities } from './reports/index.ts';
 import { createTargetActivities } from './targets/index.ts';
@@ -14,6 +16,7 @@ export interface ActivityDependencies {
   searchAttributes: boolean;
   gatewayFor: (target: Target) => KubernetesGateway;
   storage: ObjectStorage | undefined;
+  runs: Runs;
 }
 
 /** All activities of one worker. Names are unique across the groups by a test. */
@@ -25,6 +28,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       gatewayFor,
       loadTarget: (name) => loadTarget(targetsFolder, name, defaultTarget),
     }),
+    ...createLockActivities(dependencies),
     ...createProbeActivities({ gatewayFor }),
     ...createReportActivities(dependencies),
   };

@@ -34,6 +34,19 @@ export const failures = {
   },
   RolloutFailed: { retryable: false, advice: 'Read the reason before the next try.' },
   ProofFailed: { retryable: false, advice: 'Read what the proof found before the next try.' },
+  LockHeld: {
+    retryable: false,
+    advice: 'Wait until the run that holds the target has ended, or end it, then start again.',
+  },
+  LockLost: {
+    retryable: false,
+    advice: 'Another run holds the target now; look at what it does before you start again.',
+  },
+  Aborted: { retryable: false, advice: 'Someone aborted the run; ask them why.' },
+  Flooded: {
+    retryable: false,
+    advice: 'Find out who sends signals to this run, stop them, then start again.',
+  },
   Cancelled: { retryable: false, advice: 'Someone cancelled the run in Temporal; ask them why.' },
   Internal: {
     retryable: false,

@@ -36,6 +36,7 @@ export const rollingUpdateSteps = {
   check: 'Check the request',
   plan: 'Plan the change',
   approve: 'Approve the change',
+  lock: 'Take the lock',
   recheck: 'Check again',
   change: 'Change the image',
   watch: 'Watch the rollout',

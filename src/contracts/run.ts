@@ -9,6 +9,9 @@ export const controls = {
   decide: 'decide',
   approve: 'approve',
   reject: 'reject',
+  pause: 'pause',
+  resume: 'resume',
+  abort: 'abort',
   describe: 'describe',
 } as const;
 
@@ -54,6 +57,20 @@ export interface Gate {
   deadline: string;
 }
 
+/** What a person may send with `pause`, `resume` and `abort`; every field may be missing. */
+export interface Control {
+  by?: string;
+  reason?: string;
+}
+
+/** A control as the run took it. */
+export interface ControlRecord extends Control {
+  at: string;
+  control: 'pause' | 'resume' | 'abort';
+  /** What it did, or why nothing. */
+  note: string;
+}
+
 /** One check after the change. Unknown never passes: it pauses the run and asks. */
 export interface Proof {
   name: string;
@@ -95,6 +112,9 @@ export interface RunRecord {
   steps: StepRecord[];
   decisions: DecisionRecord[];
   ignoredDecisions: number;
+  controls: ControlRecord[];
+  /** Signals beyond what a run keeps, and signals of names that it does not know. */
+  ignoredSignals: number;
   proofs: Proof[];
   undo: UndoRecord[];
   error?: string;
@@ -116,7 +136,12 @@ export interface RunDescription {
   target?: string;
   outcome?: Outcome;
   waitingFor?: Gate;
+  /** Since when and by whom the run is paused. */
+  paused?: { since: string; by?: string; reason?: string };
+  /** How the run stands with its target's lock, in one sentence. */
+  lock?: string;
   plan?: Pick<Plan, 'hash' | 'summary' | 'findings'>;
   steps: StepRecord[];
   decisions: DecisionRecord[];
+  controls: ControlRecord[];
 }

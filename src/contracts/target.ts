@@ -113,6 +113,23 @@ export const targetProfileSchema = z
           .describe('Silence until then is a no.'),
       })
       .prefault({}),
+    lock: z
+      .strictObject({
+        waitSeconds: seconds(3600)
+          .default(60)
+          .describe('How long an approved run waits for a target that another run holds.'),
+        preemptSeconds: seconds(7200)
+          .default(1200)
+          .describe('How long an emergency run waits until the run that it aborted has undone its change.'),
+        pauseSeconds: seconds(86400)
+          .default(1800)
+          .describe('How long a run that holds the target may be paused; then it undoes its change.'),
+      })
+      .prefault({}),
+    heartbeatSeconds: seconds(15)
+      .min(1)
+      .default(15)
+      .describe('After this silence of a worker its work goes to another one.'),
     gitOps: z
       .enum(['stop', 'ignore'])
       .default('stop')

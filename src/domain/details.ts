@@ -13,12 +13,18 @@ const marks: Record<StepState, string> = { done: '✓', running: '▶', waiting:
  * so it holds names and sentences only, nothing private, and stays short.
  */
 export function renderDetails(description: RunDescription): string {
-  const { waitingFor, plan, outcome } = description;
+  const { waitingFor, plan, outcome, paused, lock } = description;
   const lines = [
     `**${escapeMarkdown(description.run.procedure)}** on ${code(description.target ?? '…')}`,
     '',
   ];
   if (outcome !== undefined) lines.push(`Ended: **${outcome}**`, '');
+  if (paused !== undefined && outcome === undefined)
+    lines.push(
+      `**Paused** since ${paused.since}${paused.by === undefined ? '' : ` by ${short(paused.by, 100)}`}${paused.reason === undefined ? '' : `: ${short(paused.reason, 200)}`}. Go on: signal \`resume\`; end and undo: \`abort\`.`,
+      '',
+    );
+  if (lock !== undefined && outcome === undefined) lines.push(`Lock: ${short(lock, 300)}`, '');
   if (waitingFor !== undefined) {
     lines.push(
       `**Waits for a decision** until ${waitingFor.deadline}: ${short(waitingFor.question, 1000)}`,

@@ -12,6 +12,8 @@ export interface EndState {
   errorType: string | undefined;
   changed: boolean;
   drift: string[];
+  /** What was changed and proven before the run ended early; it stays. */
+  kept: string[];
 }
 
 /** What happened, whether the service is healthy now, what the reader must do. */
@@ -21,25 +23,27 @@ export function headline(end: EndState): RunRecord['headline'] {
 
 function whatHappened(end: EndState): string {
   const error = end.error === undefined ? '' : ` ${sentence(end.error)}`;
+  const changed =
+    end.kept.length === 0 ? 'nothing was changed' : `what was proven before stays: ${end.kept.join(', ')}`;
   switch (end.outcome) {
     case 'succeeded':
       return sentence(end.what);
     case 'planned':
       return 'Planned only; nothing was changed.';
     case 'rejected':
-      return `Rejected; nothing was changed.${error}`;
+      return `Rejected; ${changed}.${error}`;
     case 'timedOut':
-      return `Nobody approved before the deadline; nothing was changed.${error}`;
+      return `Nobody approved before the deadline; ${changed}.${error}`;
     case 'aborted':
-      return `Aborted; nothing was changed.${error}`;
+      return `Aborted; ${changed}.${error}`;
     case 'undone':
       return end.drift.length === 0
-        ? `The change failed and was undone.${error}`
+        ? `The change failed and was undone${end.kept.length === 0 ? '' : `; ${changed}`}.${error}`
         : `The change failed; this run took its own changes back and left what someone else changed meanwhile.${error}`;
     case 'undoFailed':
       return `The change failed, and undoing it failed too.${error}`;
     case 'failed':
-      return `Failed; nothing was changed.${error}`;
+      return `Failed; ${changed}.${error}`;
   }
 }
 
@@ -108,6 +112,7 @@ export function renderReport(record: RunRecord): string {
     ...planPart(record),
     ...stepPart(record),
     ...decisionPart(record),
+    ...controlPart(record),
     ...listPart(
       'Proofs',
       record.proofs.map(
@@ -179,6 +184,16 @@ function decisionPart(record: RunRecord): string[] {
   });
   if (record.ignoredDecisions > 0) lines.push(`and ${record.ignoredDecisions} more that were ignored`);
   return listPart('Decisions', lines);
+}
+
+function controlPart(record: RunRecord): string[] {
+  const lines = record.controls.map(
+    ({ at, control, by, reason, note }) =>
+      `${at}, ${control}${by === undefined ? '' : ` by ${escapeMarkdown(by)}`}${reason === undefined ? '' : ` (${escapeMarkdown(reason)})`}: ${note}`,
+  );
+  if (record.ignoredSignals > 0)
+    lines.push(`and ${record.ignoredSignals} more signals that were only counted`);
+  return listPart('Controls', lines);
 }
 
 function listPart(title: string, lines: string[]): string[] {

@@ -2,13 +2,26 @@ import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from
 import type { Activities } from '../activities/index.ts';
 import { excerpt } from '../domain/text.ts';
 
+/** After this silence a worker counts as gone and its activity goes to another one. The target's profile may shorten it. */
+let heartbeatSeconds = 15;
+
+/** Sets the heartbeat timeout of every activity of this run. A workflow has its module's variables for itself. */
+export function useHeartbeat(seconds: number): void {
+  heartbeatSeconds = seconds;
+}
+
 /**
  * Activities by what they do. Every number has its reason here; the retry judgement itself (what is worth
  * repeating) lies in each system's failures.ts. Each call says in a few words what it is about: the
  * Temporal UI shows that beside the activity.
  */
 function group(options: ActivityOptions): (summary: string) => ActivityInterfaceFor<Activities> {
-  return (summary) => proxyActivities<Activities>({ ...options, summary: clipped(summary) });
+  return (summary) =>
+    proxyActivities<Activities>({
+      ...options,
+      heartbeatTimeout: `${heartbeatSeconds} seconds`,
+      summary: clipped(summary),
+    });
 }
 
 /** A few seconds of reading. Two minutes in all: past that a person should know that the cluster does not answer. */
@@ -18,13 +31,9 @@ export const read = group({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 
-/**
- * One write. Five minutes in all, so that an API server that is away for a minute does not end a run.
- * The heartbeat tells a stalled worker from a slow server within 15 seconds.
- */
+/** One write. Five minutes in all, so that an API server that is away for a minute does not end a run. */
 const writing: ActivityOptions = {
   startToCloseTimeout: '30 seconds',
-  heartbeatTimeout: '15 seconds',
   scheduleToCloseTimeout: '5 minutes',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 };
@@ -33,6 +42,12 @@ export const change = group(writing);
 /** The same for undoing: it has longer, since giving up here leaves the service half changed. */
 export const undoing = group({ ...writing, scheduleToCloseTimeout: '15 minutes' });
 
+/** Waiting for a lock or for the end of a freeze: the activity itself knows until when, at most a gate's longest deadline. */
+export const wait = group({
+  startToCloseTimeout: '31 days',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
 /**
  * Watching and probing: as long as the Deployment's own progress deadline and the bake time allow.
  * Two hours is the bound for a Deployment that has no deadline.
@@ -40,7 +55,6 @@ export const undoing = group({ ...writing, scheduleToCloseTimeout: '15 minutes' 
 export const watch = group({
   startToCloseTimeout: '2 hours',
   scheduleToCloseTimeout: '3 hours',
-  heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 

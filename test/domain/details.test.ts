@@ -13,6 +13,7 @@ function aDescription(change: Partial<RunDescription> = {}): RunDescription {
       { name: 'Plan the change', state: 'running', startedAt: at(1) },
     ],
     decisions: [],
+    controls: [],
     ...change,
   };
 }

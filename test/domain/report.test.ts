@@ -13,6 +13,7 @@ function anEnd(change: Partial<EndState> = {}): EndState {
     errorType: undefined,
     changed: true,
     drift: [],
+    kept: [],
     ...change,
   };
 }

@@ -151,6 +151,8 @@ export function aRecord(change: Partial<RunRecord> = {}): RunRecord {
     steps: [],
     decisions: [],
     ignoredDecisions: 0,
+    controls: [],
+    ignoredSignals: 0,
     proofs: [],
     undo: [],
     ...change,

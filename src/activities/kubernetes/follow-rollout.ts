@@ -5,6 +5,7 @@ import type { Written } from '../../contracts/plan.ts';
 import type { Target } from '../../contracts/target.ts';
 import { selectorText, type Deployment } from '../../domain/deployment.ts';
 import { judgeRollout, type RolloutView } from '../../domain/rollout-health.ts';
+import { Bell } from '../bell.ts';
 import { failure } from '../failures.ts';
 
 /**
@@ -113,47 +114,5 @@ async function* watchView(
         bell.ringAt(time);
       },
     };
-  }
-}
-
-/** Wakes one waiter; rings that come while nobody waits count once. */
-class Bell {
-  #rung = false;
-  #error: unknown;
-  #wake: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  fail(error: unknown): void {
-    this.#error ??= error;
-    this.ring();
-  }
-
-  ringAt(time: number | undefined): void {
-    clearTimeout(this.#timer);
-    if (time !== undefined)
-      this.#timer = setTimeout(
-        () => {
-          this.ring();
-        },
-        Math.max(0, time - Date.now()) + 10,
-      );
-  }
-
-  async wait(): Promise<void> {
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    clearTimeout(this.#timer);
-    this.#rung = false;
-    this.#wake = undefined;
-    if (this.#error !== undefined)
-      throw this.#error instanceof Error ? this.#error : new Error('the watch failed');
   }
 }

@@ -1,12 +1,18 @@
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
-import type { WorkloadPlan, Write, Written } from '../../contracts/plan.ts';
+import type { RestartPlan, WorkloadChange, WorkloadPlan, Write, Written } from '../../contracts/plan.ts';
+import type { RestartWorkloadRequest } from '../../contracts/restart-workload.ts';
+import type { RollbackRequest } from '../../contracts/rollback.ts';
 import type { RollingUpdateRequest } from '../../contracts/rolling-update.ts';
 import type { RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
+import type { RunIdentity } from '../../domain/lock.ts';
 import { withHeartbeat } from '../heartbeat.ts';
+import { checkHolder } from '../locks/lease.ts';
 import { applyWrite } from './apply-write.ts';
 import { translate } from './failures.ts';
 import { followRollout } from './follow-rollout.ts';
+import { planRestart } from './plan-restart.ts';
+import { planRollback } from './plan-rollback.ts';
 import { planRollingUpdate } from './plan-rolling-update.ts';
 import { compareTemplate, readForUndo, type UndoWrite } from './read-for-undo.ts';
 
@@ -31,15 +37,41 @@ export function createKubernetesActivities({ gatewayFor, loadTarget }: Kubernete
       return await act(target, (gateway, signal) => planRollingUpdate(gateway, target, request, signal));
     },
 
+    async planRollback({ request }: { request: RollbackRequest }): Promise<WorkloadPlan> {
+      const target = await loadTarget(request.target);
+      return await act(target, (gateway, signal) => planRollback(gateway, target, request, signal));
+    },
+
+    /** `restartedAt` comes from the run, so that each of its plans would write the same. */
+    async planRestart({
+      request,
+      restartedAt,
+    }: {
+      request: RestartWorkloadRequest;
+      restartedAt: string;
+    }): Promise<RestartPlan> {
+      const target = await loadTarget(request.target);
+      return await act(target, (gateway, signal) =>
+        planRestart(gateway, target, request, restartedAt, signal),
+      );
+    },
+
+    /** `holder`: the run that must hold the target's lock for this write. @throws LockLost */
     applyWrite: ({
       target,
       write,
       marker,
+      holder,
     }: {
       target: Target;
       write: Write;
       marker: string;
-    }): Promise<Written> => act(target, (gateway, signal) => applyWrite(gateway, write, marker, signal)),
+      holder: RunIdentity;
+    }): Promise<Written> =>
+      act(target, async (gateway, signal) => {
+        await checkHolder(gateway, target, holder, signal);
+        return await applyWrite(gateway, write, marker, signal);
+      }),
 
     followRollout: ({
       target,
@@ -52,18 +84,25 @@ export function createKubernetesActivities({ gatewayFor, loadTarget }: Kubernete
     }): Promise<{ sentence: string }> =>
       act(target, (gateway, signal) => followRollout(gateway, target, written, images, signal)),
 
-    readForUndo: ({ plan, run }: { plan: WorkloadPlan; run: RunRef }): Promise<UndoWrite> =>
-      act(plan.target, (gateway, signal) => readForUndo(gateway, plan, run, signal)),
+    readForUndo: ({
+      target,
+      change,
+      owner,
+    }: {
+      target: Target;
+      change: WorkloadChange;
+      owner: RunRef;
+    }): Promise<UndoWrite> => act(target, (gateway, signal) => readForUndo(gateway, change, owner, signal)),
 
     compareTemplate: ({
       target,
+      change,
       written,
-      former,
     }: {
       target: Target;
+      change: WorkloadChange;
       written: Written;
-      former: WorkloadPlan['formerReplicaSet'] | null;
     }): Promise<{ compared: boolean; differences: string[] }> =>
-      act(target, (gateway, signal) => compareTemplate(gateway, written, former, signal)),
+      act(target, (gateway, signal) => compareTemplate(gateway, written, change.formerReplicaSet, signal)),
   };
 }

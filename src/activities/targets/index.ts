@@ -1,4 +1,5 @@
 import type { Target } from '../../contracts/target.ts';
+import { withHeartbeat } from '../heartbeat.ts';
 import { loadTarget } from './profiles.ts';
 
 /** What the target activities need. */
@@ -17,10 +18,10 @@ export function createTargetActivities({
 }: TargetDependencies) {
   return {
     /** The profile of a target as it is now. @throws NotFound, InvalidProfile, InvalidRequest */
-    async resolveTarget(request: {
-      target?: string;
-    }): Promise<{ target: Target; searchAttributes: boolean }> {
-      return { target: await loadTarget(targetsFolder, request.target, defaultTarget), searchAttributes };
-    },
+    resolveTarget: (request: { target?: string }): Promise<{ target: Target; searchAttributes: boolean }> =>
+      withHeartbeat(async () => ({
+        target: await loadTarget(targetsFolder, request.target, defaultTarget),
+        searchAttributes,
+      })),
   };
 }

@@ -2,6 +2,7 @@ import { condition, defineSignal, defineUpdate, setHandler } from '@temporalio/w
 import { controls, type Decision, type DecisionRecord, type Gate } from '../../contracts/run.ts';
 import { judgeDecision, type GateSituation, type Judgement } from '../../domain/decisions.ts';
 import { clipped } from '../activity-options.ts';
+import type { Carried } from './carried.ts';
 import { failure } from './failures.ts';
 
 const decideUpdate = defineUpdate<string, [unknown]>(controls.decide);
@@ -15,7 +16,28 @@ const mostRecords = 100;
 export type GateResult =
   | { result: 'approved'; decision: Decision }
   | { result: 'rejected'; decision: Decision }
-  | { result: 'timedOut' };
+  | { result: 'timedOut' }
+  /** Too many messages: the run continues as a new one, and asks again there. */
+  | { result: 'full' };
+
+/** What a gate asks. */
+export interface Question {
+  step: string;
+  question: string;
+  planHash: string;
+  deadlineSeconds: number;
+  /** The run holds the target meanwhile, so it cannot continue as a new one. */
+  holds: boolean;
+}
+
+/** What the gatekeeper needs of its run. */
+export interface GatekeeperOptions {
+  currentStep: () => string;
+  /** Counts a message. */
+  count: () => void;
+  /** True when the run should continue as a new one. */
+  full: () => boolean;
+}
 
 /** Takes decisions for one run. Its handlers are synchronous and cannot throw, whatever is sent. */
 export class Gatekeeper {
@@ -24,10 +46,15 @@ export class Gatekeeper {
   #gate: Gate | undefined;
   #answer: Decision | undefined;
   readonly #closed: { id: string; result: string }[] = [];
-  readonly #currentStep: () => string;
+  #former: Gate | undefined;
+  readonly #run: GatekeeperOptions;
 
-  constructor(currentStep: () => string) {
-    this.#currentStep = currentStep;
+  constructor(carried: Carried | undefined, run: GatekeeperOptions) {
+    this.#run = run;
+    this.records.push(...(carried?.decisions ?? []));
+    this.ignored = carried?.ignoredDecisions ?? 0;
+    this.#closed.push(...(carried?.closed ?? []));
+    this.#former = carried?.gate;
     setHandler(decideUpdate, (input) => this.#decide(input), {
       description:
         'Approve or reject what this run waits for. The refusal of a wrong decision is shown here.',
@@ -56,33 +83,56 @@ export class Gatekeeper {
     return this.#gate;
   }
 
-  /** Opens a gate and waits for a decision or the deadline. */
-  async ask(
-    question: { step: string; question: string; planHash: string; deadlineSeconds: number },
-    opened: () => void,
-  ): Promise<GateResult> {
-    const now = Date.now();
-    const gate: Gate = {
-      id: `gate-${this.#closed.length + 1}`,
-      step: question.step,
-      question: question.question,
-      planHash: question.planHash,
-      openedAt: new Date(now).toISOString(),
-      deadline: new Date(now + question.deadlineSeconds * 1000).toISOString(),
-    };
+  /** What a run that continues as a new one hands on. */
+  carry(): Pick<Carried, 'closed' | 'decisions' | 'ignoredDecisions'> {
+    return { closed: this.#closed, decisions: this.records, ignoredDecisions: this.ignored };
+  }
+
+  /** Opens a gate and waits for a decision or the deadline. While nothing is held it gives up when the run is full. */
+  async ask(question: Question, opened: (gate: Gate) => void): Promise<GateResult> {
+    const gate = this.#open(question);
+    const mayContinue = (): boolean => !question.holds && this.#run.full();
     this.#answer = undefined;
     this.#gate = gate;
-    opened();
+    opened(gate);
     try {
-      await condition(() => this.#answer !== undefined, question.deadlineSeconds * 1000, {
-        summary: clipped(`Deadline of ${gate.id}: ${gate.step}`),
-      });
+      await condition(
+        () => this.#answer !== undefined || mayContinue(),
+        Math.max(1, Date.parse(gate.deadline) - Date.now()),
+        { summary: clipped(`Deadline of ${gate.id}: ${gate.step}`) },
+      );
     } finally {
       this.#gate = undefined;
     }
-    const result = read(this.#answer);
+    const answer = this.#taken();
+    if (answer === undefined && mayContinue() && Date.now() < Date.parse(gate.deadline))
+      return { result: 'full' };
+    const result = read(answer);
     this.#closed.push({ id: gate.id, result: tell(result, gate) });
     return result;
+  }
+
+  /** What the handlers took meanwhile. */
+  #taken(): Decision | undefined {
+    return this.#answer;
+  }
+
+  /** The gate that was open when the run continued as this one, if the question is the same; else a new one. */
+  #open({ step, question, planHash, deadlineSeconds }: Question): Gate {
+    const former = this.#former;
+    this.#former = undefined;
+    if (former?.step === step && former.planHash === planHash) return { ...former, question };
+    if (former !== undefined)
+      this.#closed.push({ id: former.id, result: 'the plan changed while it was open' });
+    const now = Date.now();
+    return {
+      id: `gate-${this.#closed.length + 1}`,
+      step,
+      question,
+      planHash,
+      openedAt: new Date(now).toISOString(),
+      deadline: new Date(now + deadlineSeconds * 1000).toISOString(),
+    };
   }
 
   #situation(): GateSituation {
@@ -95,12 +145,13 @@ export class Gatekeeper {
     return {
       gate: answered ? undefined : this.#gate,
       closed,
-      currentStep: this.#currentStep(),
+      currentStep: this.#run.currentStep(),
       now: Date.now(),
     };
   }
 
   #decide(input: unknown): string {
+    this.#run.count();
     const judgement = judgeDecision(input, this.#situation());
     this.#record('update', judgement);
     if (!judgement.ok) throw failure('InvalidRequest', judgement.refusal);
@@ -111,6 +162,7 @@ export class Gatekeeper {
   }
 
   #signalled(input: unknown, implied: Decision['decision']): void {
+    this.#run.count();
     const judgement = judgeDecision(input, this.#situation(), implied);
     this.#record('signal', judgement);
     if (judgement.ok) this.#answer = judgement.decision;
@@ -136,12 +188,12 @@ export class Gatekeeper {
   }
 }
 
-function read(answer: Decision | undefined): GateResult {
+function read(answer: Decision | undefined): Exclude<GateResult, { result: 'full' }> {
   if (answer === undefined) return { result: 'timedOut' };
   return { result: answer.decision === 'approve' ? 'approved' : 'rejected', decision: answer };
 }
 
-function tell(result: GateResult, gate: Gate): string {
+function tell(result: Exclude<GateResult, { result: 'full' }>, gate: Gate): string {
   switch (result.result) {
     case 'approved':
       return `approved by ${result.decision.approver}`;

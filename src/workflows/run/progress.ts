@@ -39,6 +39,12 @@ export class Progress {
     this.show();
   }
 
+  /** Says meanwhile what the running step waits for. */
+  noteCurrent(state: StepRecord['state'], note: string): void {
+    const step = this.steps.at(-1);
+    if (step !== undefined) this.mark(step, state, note);
+  }
+
   /** Corrects how the last step ended, once its result was judged. */
   markLast(state: StepRecord['state']): void {
     const step = this.steps.at(-1);

@@ -1,14 +1,21 @@
 import {
+  allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
+  condition,
+  ContinueAsNew,
+  continueAsNew,
   defineQuery,
   isCancellation,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Plan } from '../../contracts/plan.ts';
+import type { Leftover, LockView } from '../../contracts/lock.ts';
+import type { GuardFinding, Plan, WorkloadChange } from '../../contracts/plan.ts';
 import {
   controls,
+  type Decision,
+  type Gate,
   type Outcome,
   type Proof,
   type RunDescription,
@@ -18,17 +25,25 @@ import {
   type UndoRecord,
 } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
+import { describeFreeze, describeHolder, sameRun, type RunIdentity } from '../../domain/lock.ts';
 import { comparePlans, stoppedBy } from '../../domain/plan/plan.ts';
 import { headline } from '../../domain/report.ts';
+import { useHeartbeat } from '../activity-options.ts';
+import { readCarried, type Carried } from './carried.ts';
+import { Controls } from './controls.ts';
 import { storeEvidence } from './evidence.ts';
 import { explain, failure, isMoved, RunEnded } from './failures.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { Progress } from './progress.ts';
+import { TargetLock } from './target-lock.ts';
 
 const describeQuery = defineQuery<RunDescription>(controls.describe);
 
 /** How often a change meets a moved object before the run gives up: status noise costs one, a fight costs five. */
 const mostRechecks = 5;
+
+/** A plan travels through histories and onto the lock; what is larger would need object storage. */
+const mostPlanBytes = 64 * 1024;
 
 /** What an undo reports when it is done. It throws when it could not put things back. */
 export interface UndoResult {
@@ -39,46 +54,122 @@ export interface UndoResult {
 /** Who asks for what: known once the request is checked. */
 export interface RunSubject {
   target: Target;
-  request: { requestedBy?: string | undefined; reason?: string | undefined };
+  request: {
+    requestedBy?: string | undefined;
+    reason?: string | undefined;
+    emergency?: boolean | undefined;
+  };
   /** Whether the worker could register the search attributes. */
   searchAttributes: boolean;
+}
+
+/** What a procedure says about itself when it begins. */
+export interface RunOptions {
+  /** The procedure's arguments: a run that continues as a new one passes them on. */
+  input: unknown;
+  carried: unknown;
+  /** A repair is not stopped by a freeze, and may be started as an emergency. */
+  repair?: boolean;
+}
+
+/** The headings of a procedure's page that stand for the shared part of a change. */
+export interface ChangeSteps {
+  lock: string;
+  recheck: string;
+  approve: string;
+  change: string;
+}
+
+/** A change that was approved and needs the lock. */
+export interface ApprovedChange<P extends Plan> {
+  steps: ChangeSteps;
+  plan: P;
+  planAgain: () => Promise<P>;
+  /** What another run would have to undo if this one dies. */
+  workloads: (plan: P) => WorkloadChange[];
 }
 
 /**
  * Begins a run: registers every handler before the first await, so that nothing sent early is lost.
  * The verbs below are all that procedures share; what needs more is plain Temporal code in the procedure.
  */
-export function beginRun(procedure: string): Run {
-  return new Run(procedure);
+export function beginRun(procedure: string, options: RunOptions): Run {
+  return new Run(procedure, options);
 }
 
 export class Run {
   readonly ref: RunRef;
-  readonly #startedAt = new Date().toISOString();
+  readonly #options: RunOptions;
+  readonly #carried: Carried | undefined;
+  readonly #startedAt: string;
   readonly #progress: Progress;
   readonly #gatekeeper: Gatekeeper;
+  readonly #controls: Controls;
+  readonly #lock: TargetLock;
   readonly #undos: { name: string; undo: () => Promise<UndoResult> }[] = [];
   readonly #undone: UndoRecord[] = [];
   readonly #proofs: Proof[] = [];
+  readonly #kept: string[] = [];
+  #scope: CancellationScope | undefined;
   #subject: RunSubject | undefined;
+  #lockView: LockView = { own: false };
+  #lockSentence: string | undefined;
+  /** A dead run's half-done change that nobody has decided about stays on the lock. */
+  #leftoverStays = false;
+  #settled: Leftover | undefined;
   #plan: Plan | undefined;
+  #openGate: Gate | undefined;
+  /** Until when an approved run waits for a freeze to end. */
+  #deadline: string | undefined;
   #outcome: Outcome | undefined;
 
-  constructor(procedure: string) {
+  constructor(procedure: string, options: RunOptions) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
     this.ref = { workflowId, firstRunId: firstExecutionRunId, procedure };
+    this.#options = options;
+    this.#carried = readCarried(options.carried);
+    this.#startedAt = this.#carried?.startedAt ?? new Date().toISOString();
+    this.#lock = new TargetLock(this.ref);
     this.#progress = new Progress(() => this.#describe());
-    this.#gatekeeper = new Gatekeeper(() => this.#progress.current);
+    this.#controls = new Controls(this.#carried, () => {
+      this.#controlled();
+    });
+    this.#gatekeeper = new Gatekeeper(this.#carried, {
+      currentStep: () => this.#progress.current,
+      count: () => {
+        this.#controls.count();
+      },
+      full: () => this.#controls.full,
+    });
+    this.#controls.countTheRest();
     setHandler(describeQuery, () => this.#describe(), {
       description: 'Steps, plan, and what the run waits for.',
     });
     this.#progress.show();
   }
 
+  /** When the run began, ISO 8601; the same after it continued as a new one. */
+  get startedAt(): string {
+    return this.#startedAt;
+  }
+
+  /** The run in whose name this one writes, for every activity that changes something. */
+  get holder(): RunIdentity {
+    return this.#lock.holder;
+  }
+
   /** Says which target this run is about, as soon as that is known. */
   about(subject: RunSubject): void {
     this.#subject = subject;
+    useHeartbeat(subject.target.profile.heartbeatSeconds);
     if (subject.searchAttributes) this.#progress.useSearchAttributes(subject.target.profile.target);
+  }
+
+  /** Takes note of how the target's lock stands before the run asks for anything. */
+  sawLock(view: LockView): void {
+    this.#lockView = view;
+    const { holder } = view;
+    if (holder !== undefined && !view.own) this.#lockSentence = describeHolder(holder, holder.step);
   }
 
   /** Names this run and step in the annotation of every object that the step writes. */
@@ -86,15 +177,16 @@ export class Run {
     return `${this.ref.workflowId}/${this.ref.firstRunId}/${step}`;
   }
 
-  /** Does one step of the page. `note` says in one sentence what came out. */
+  /** Does one step of the page, after a pause if there is one. `note` says in one sentence what came out. */
   async step<T>(name: string, work: () => T | Promise<T>, note?: (result: T) => string): Promise<T> {
+    await this.#untilResumed();
     const step = this.#progress.begin(name);
     try {
-      const result = await work();
+      const result = await this.#stoppable(work);
       this.#progress.mark(step, 'done', note?.(result));
       return result;
     } catch (error) {
-      this.#progress.mark(step, 'failed', explain(error).message);
+      this.#progress.mark(step, 'failed', this.#explain(error).message);
       throw error;
     }
   }
@@ -104,8 +196,14 @@ export class Run {
     return await this.step(
       name,
       async () => {
-        const plan = await make();
+        const plan = this.#withLockFindings(await make());
         this.#plan = plan;
+        const bytes = JSON.stringify(plan.changes).length;
+        if (bytes > mostPlanBytes)
+          throw failure(
+            'Refused',
+            `the plan has ${Math.ceil(bytes / 1024)} KiB; more than ${mostPlanBytes / 1024} KiB are not supported`,
+          );
         const stop = stoppedBy(plan.findings);
         if (stop !== undefined) throw failure('GuardStopped', stop);
         return plan;
@@ -118,47 +216,68 @@ export class Run {
   /** Waits for a decision on `plan`. Returns when it is approved; rejected or silent, the run ends here. */
   async gate(name: string, plan: Plan, question: string): Promise<void> {
     const { deadlineSeconds } = plan.target.profile.gate;
-    const step = this.#progress.begin(name);
-    const answer = await this.#gatekeeper.ask(
-      { step: name, question, planHash: plan.hash, deadlineSeconds },
-      () => {
-        this.#progress.mark(step, 'waiting');
-      },
+    const decision = await this.ask(name, { question, planHash: plan.hash, deadlineSeconds });
+    if (decision.decision === 'approve') return;
+    throw new RunEnded(
+      'rejected',
+      `Rejected by ${decision.approver}${decision.reason === undefined ? '' : `: ${decision.reason}`}`,
     );
+  }
+
+  /** Asks people and returns what they decided. Silence ends the run; so many messages that it must, continue it as a new one. */
+  async ask(
+    name: string,
+    question: { question: string; planHash: string; deadlineSeconds: number },
+  ): Promise<Decision> {
+    await this.#untilResumed();
+    const step = this.#progress.begin(name);
+    const answer = await this.#stoppable(() =>
+      this.#gatekeeper.ask({ ...question, step: name, holds: this.#lock.held }, (gate) => {
+        this.#openGate = gate;
+        if (!this.#lock.held) this.#deadline = gate.deadline;
+        this.#progress.mark(step, 'waiting');
+      }),
+    ).catch((error: unknown) => {
+      this.#progress.mark(step, 'failed', this.#explain(error).message);
+      throw error;
+    });
     switch (answer.result) {
       case 'approved':
         this.#progress.mark(step, 'done', `approved by ${answer.decision.approver}`);
-        return;
+        return answer.decision;
       case 'rejected':
         this.#progress.mark(step, 'failed', `rejected by ${answer.decision.approver}`);
-        throw new RunEnded(
-          'rejected',
-          `Rejected by ${answer.decision.approver}${answer.decision.reason === undefined ? '' : `: ${answer.decision.reason}`}`,
-        );
+        return answer.decision;
       case 'timedOut':
         this.#progress.mark(step, 'failed', 'nobody decided before the deadline');
-        throw new RunEnded('timedOut', `The gate was open for ${deadlineSeconds} s`);
+        throw new RunEnded(
+          'timedOut',
+          `The gate was open until ${this.#openGate?.deadline ?? 'its deadline'}`,
+        );
+      case 'full':
+        return await this.#continueAsNew();
     }
   }
 
   /**
-   * Plans again after the approval and makes the change with the fresh plan's pins. Another hash opens a new
-   * gate; an object that moved between reading and writing is planned again, a few times, by itself.
+   * Takes the lock, plans again, and makes the change with the fresh plan's pins. Another hash gives the lock back and
+   * opens a new gate; an object that moved between reading and writing is planned again, a few times, by itself.
    */
-  async underApproval<P extends Plan, T>(
-    names: { recheck: string; gate: string },
-    approved: P,
-    planAgain: () => Promise<P>,
+  async locked<P extends Plan, T>(
+    { steps, plan, planAgain, workloads }: ApprovedChange<P>,
     change: (current: P) => Promise<T>,
   ): Promise<T> {
-    let agreed = approved;
+    let agreed = plan;
+    const keptBefore = this.#kept.length;
     for (let attempt = 1; ; attempt++) {
-      const current = await this.plan(names.recheck, planAgain);
+      if (!this.#lock.held) await this.takeLock(steps.lock, agreed.target);
+      const current = await this.plan(steps.recheck, planAgain);
       if (current.changes.length === 0)
         throw new RunEnded('succeeded', 'Nothing left to change: someone else made this change meanwhile');
       if (current.hash !== agreed.hash) {
+        await this.giveLockBack();
         await this.gate(
-          names.gate,
+          steps.approve,
           current,
           `The plan changed since it was approved. ${comparePlans(agreed.changes, current.changes).join('; ')}`,
         );
@@ -166,18 +285,68 @@ export class Run {
         continue;
       }
       try {
+        await this.#record(current, steps.change, workloads(current));
         return await change(current);
       } catch (error) {
-        if (!isMoved(error) || attempt >= mostRechecks) throw error;
+        if (!isMoved(error) || attempt >= mostRechecks || this.#kept.length > keptBefore) throw error;
         // Moved means that this attempt wrote nothing, so there is nothing to undo; the next one registers its own.
         this.#undos.length = 0;
       }
     }
   }
 
+  /** Takes the target's lock; what it waits for is shown. @throws LockHeld, GuardStopped */
+  async takeLock(name: string, target: Target): Promise<void> {
+    const free = await this.step(
+      name,
+      () =>
+        this.#lock.take(target, {
+          repair: this.#options.repair === true,
+          emergency: this.#subject?.request.emergency === true,
+          frozenUntil: this.#deadline ?? new Date().toISOString(),
+          waiting: (sentence) => {
+            this.#lockSentence = sentence;
+            this.#progress.noteCurrent('waiting', sentence);
+          },
+        }),
+      ({ sentence }) => sentence,
+    );
+    this.#lockSentence = `this run holds the target (${free.sentence})`;
+    const { leftover } = free;
+    if (
+      leftover === undefined ||
+      (sameRun(leftover.run, this.#settled?.run) && leftover.at === this.#settled?.at)
+    )
+      return;
+    this.#leftoverStays = true;
+    await this.giveLockBack();
+    throw failure(
+      'GuardStopped',
+      `run ${leftover.run.workflowId} died in the middle of "${leftover.step}" since this run looked; start again: then its undo is offered`,
+    );
+  }
+
+  /** Gives the lock back before the run has ended. */
+  async giveLockBack(): Promise<void> {
+    await this.#lock.release(this.#leftoverStays);
+    this.#lockSentence = undefined;
+  }
+
+  /** The half-done change of a dead run has been dealt with. */
+  settle(leftover: Leftover): void {
+    this.#settled = leftover;
+    this.#leftoverStays = false;
+  }
+
   /** Registers how to undo a step: before the step, since a step that timed out may have taken effect. */
   onFailure(name: string, undo: () => Promise<UndoResult>): void {
     this.#undos.push({ name, undo });
+  }
+
+  /** What was changed and proven so far stays, whatever comes after; `what` names it in the report. */
+  keep(what: string): void {
+    this.#undos.length = 0;
+    this.#kept.push(what);
   }
 
   /** Checks after the change. Fail throws; unknown pauses and asks, and never passes by itself. */
@@ -217,6 +386,8 @@ export class Run {
    * undoes what was done and fails it. Takes any error, since a stray one would leave the run open for ever.
    */
   async ended(error: unknown): Promise<RunReport> {
+    if (error instanceof ContinueAsNew) throw error;
+    this.#controls.end();
     return await CancellationScope.nonCancellable(async () => {
       try {
         return await this.#endAfter(error);
@@ -227,13 +398,106 @@ export class Run {
     });
   }
 
+  /** Waits while someone has paused the run. Under the lock that is bounded: others wait for the target. */
+  async #untilResumed(): Promise<void> {
+    if (this.#controls.paused === undefined) return;
+    this.#progress.show();
+    const seconds = this.#plan?.target.profile.lock.pauseSeconds ?? 0;
+    const goesOn = (): boolean => this.#controls.paused === undefined;
+    await this.#stoppable(async () => {
+      if (!this.#lock.held) await condition(goesOn);
+      else if (!(await condition(goesOn, seconds * 1000))) this.#controls.giveUpPause(seconds);
+    });
+    this.#refuseWhenStopped();
+  }
+
+  /** Runs `work` so that an abort ends it at once, as a cancellation from Temporal does. */
+  async #stoppable<T>(work: () => T | Promise<T>): Promise<T> {
+    this.#refuseWhenStopped();
+    const outer = this.#scope;
+    const scope = new CancellationScope();
+    this.#scope = scope;
+    try {
+      return await scope.run(async () => await work());
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  #refuseWhenStopped(): void {
+    const { stop } = this.#controls;
+    if (stop !== undefined && this.#outcome === undefined && !this.#controls.ending)
+      throw failure(stop.type, stop.message);
+  }
+
+  /** A control changed something: a stop ends what the run is waiting for. */
+  #controlled(): void {
+    if (this.#controls.stop !== undefined) this.#scope?.cancel();
+    this.#progress.show();
+  }
+
+  #explain(error: unknown): { type: string; message: string } {
+    const { stop } = this.#controls;
+    if (!isCancellation(error)) return explain(error);
+    return stop ?? { type: 'Cancelled', message: 'cancelled from Temporal' };
+  }
+
+  #withLockFindings<P extends Plan>(plan: P): P {
+    const { freeze, holder, own } = this.#lockView;
+    if (own || this.#lock.held) return plan;
+    const findings: GuardFinding[] = [...plan.findings];
+    const facts: string[] = [];
+    if (freeze !== undefined) {
+      const repair = this.#options.repair === true;
+      const sentence = repair
+        ? `${describeFreeze(freeze)}; this is a repair and goes on`
+        : `${describeFreeze(freeze)}; start again when it is over: runbook unfreeze`;
+      findings.push({ guard: 'freeze', verdict: repair ? 'clear' : 'stops', sentence });
+      facts.push(`freeze: ${sentence}`);
+    }
+    if (holder?.state === 'running') facts.push(`lock: ${describeHolder(holder, holder.step)}`);
+    return { ...plan, findings, summary: [...plan.summary, ...facts].slice(-50) };
+  }
+
+  async #record(plan: Plan, step: string, undo: WorkloadChange[]): Promise<void> {
+    if (undo.length === 0) return;
+    await this.#stoppable(() =>
+      this.#lock.record({
+        run: this.ref,
+        step,
+        at: new Date().toISOString(),
+        planHash: plan.hash,
+        target: plan.target,
+        undo,
+      }),
+    );
+  }
+
+  /** A new run with the same input starts from the top; it plans again and asks again, until the same deadline. */
+  async #continueAsNew(): Promise<never> {
+    await condition(allHandlersFinished);
+    const carried: Carried = {
+      startedAt: this.#startedAt,
+      gate: this.#openGate,
+      ...this.#gatekeeper.carry(),
+      controls: this.#controls.records,
+      ignoredSignals: this.#controls.ignored,
+      paused: this.#controls.paused,
+      times: (this.#carried?.times ?? 0) + 1,
+    };
+    return await continueAsNew<(input: unknown, carried: Carried) => Promise<RunReport>>(
+      this.#options.input,
+      carried,
+    );
+  }
+
   async #endAfter(error: unknown): Promise<RunReport> {
-    if (error instanceof RunEnded && this.#undos.length === 0)
+    const nothingToUndo = this.#undos.length === 0;
+    if (error instanceof RunEnded && nothingToUndo)
       return await this.#end(error.outcome, error.message, error.message);
-    const cancelled = isCancellation(error);
-    const first = cancelled ? { type: 'Cancelled', message: 'cancelled from Temporal' } : explain(error);
-    if (this.#undos.length === 0 && cancelled)
-      return await this.#end('aborted', first.message, first.message);
+    const first = this.#explain(error);
+    const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
+    if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);
     const outcome = await this.#undoAll();
     const report = await this.#end(outcome, first.message, first.message, first.type);
     throw ApplicationFailure.create({
@@ -273,14 +537,28 @@ export class Run {
   }
 
   async #end(outcome: Outcome, what: string, error?: string, errorType?: string): Promise<RunReport> {
+    this.#controls.end();
     this.#outcome = outcome;
-    const record = this.#record(outcome, what, error, errorType);
-    const evidence = await storeEvidence(record);
-    this.#progress.finish(outcome);
-    return { ...record, evidence };
+    const record = this.#recordOf(outcome, what, error, errorType);
+    return await CancellationScope.nonCancellable(async () => {
+      const evidence = await storeEvidence(record);
+      await this.#unlock(outcome);
+      this.#progress.finish(outcome);
+      return { ...record, evidence };
+    });
   }
 
-  #record(
+  /** A lock that cannot be given back does not fail the run: the next one takes it over. */
+  async #unlock(outcome: Outcome): Promise<void> {
+    try {
+      await this.#lock.release(outcome === 'undoFailed' || this.#leftoverStays);
+      this.#lockSentence = undefined;
+    } catch {
+      this.#lockSentence = 'the lock could not be given back; the next run takes it over';
+    }
+  }
+
+  #recordOf(
     outcome: Outcome,
     what: string,
     error: string | undefined,
@@ -300,6 +578,7 @@ export class Run {
         errorType,
         changed: this.#proofs.length > 0 || this.#undone.length > 0,
         drift: this.#undone.flatMap((undo) => undo.drift),
+        kept: this.#kept,
       }),
       ...(target === undefined ? {} : { target: target.profile.target, profileDigest: target.digest }),
       ...(request === undefined ? {} : { request }),
@@ -311,6 +590,8 @@ export class Run {
       steps: this.#progress.steps,
       decisions: this.#gatekeeper.records,
       ignoredDecisions: this.#gatekeeper.ignored,
+      controls: this.#controls.records,
+      ignoredSignals: this.#controls.ignored,
       proofs: this.#proofs,
       undo: this.#undone,
       ...(error === undefined ? {} : { error }),
@@ -320,16 +601,20 @@ export class Run {
   #describe(): RunDescription {
     const plan = this.#plan;
     const gate = this.#gatekeeper.waitingFor;
+    const { paused } = this.#controls;
     return {
       run: this.ref,
       ...(this.#subject === undefined ? {} : { target: this.#subject.target.profile.target }),
       ...(this.#outcome === undefined ? {} : { outcome: this.#outcome }),
       ...(gate === undefined ? {} : { waitingFor: gate }),
+      ...(paused === undefined ? {} : { paused }),
+      ...(this.#lockSentence === undefined ? {} : { lock: this.#lockSentence }),
       ...(plan === undefined
         ? {}
         : { plan: { hash: plan.hash, summary: plan.summary, findings: plan.findings } }),
       steps: this.#progress.steps,
       decisions: this.#gatekeeper.records,
+      controls: this.#controls.records,
     };
   }
 }

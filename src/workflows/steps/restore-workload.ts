@@ -1,5 +1,5 @@
-import type { WorkloadPlan, Written } from '../../contracts/plan.ts';
-import type { Proof } from '../../contracts/run.ts';
+import type { WorkloadChange, Written } from '../../contracts/plan.ts';
+import type { Proof, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
 import { undoing, watch } from '../activity-options.ts';
 import { explain, failure, isMoved } from '../run/failures.ts';
@@ -7,15 +7,52 @@ import type { Run, UndoResult } from '../run/run.ts';
 
 const mostMoves = 5;
 
+/** What to put back. */
+interface Restoring {
+  target: Target;
+  change: WorkloadChange;
+  /** The run that made the change: the one that undoes it, or one that died in the middle. */
+  owner: RunRef;
+  step: string;
+}
+
 /**
- * Puts back what `plan` changed in a workload's template, compares it with the former one, and records whether the
+ * Puts back what was changed in a workload's template, compares it with the former one, and records whether the
  * former pods serve again. Takes fresh pins from a reading activity; an object that moves in between is read again,
  * a few times.
  */
-export async function restoreWorkload(run: Run, plan: WorkloadPlan, step: string): Promise<UndoResult> {
+export async function restoreWorkload(run: Run, restoring: Restoring): Promise<UndoResult> {
+  return await untilNotMoved(() => restoreOnce(run, restoring));
+}
+
+/** Writes the marker only, so that a late attempt of the run that made the change meets a stale pin. */
+export async function markWorkload(
+  run: Run,
+  { target, change, owner, step }: Restoring,
+): Promise<UndoResult> {
+  const { name } = change.write.pin;
+  const { template: ignored, ...write } = change.write;
+  const onlyMarked = { ...change, changes: [], write: { ...write, operations: [], expected: [] } };
+  return await untilNotMoved(async () => {
+    const read = await undoing(`Read what ${name} holds now`).readForUndo({
+      target,
+      change: onlyMarked,
+      owner,
+    });
+    await undoing(`Mark ${name} as it is`).applyWrite({
+      target,
+      write: read.write,
+      marker: run.marker(step),
+      holder: run.holder,
+    });
+    return { note: `${name} stays as it is`, drift: [] };
+  });
+}
+
+async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await restoreOnce(run, plan, step);
+      return await work();
     } catch (error) {
       if (!isMoved(error)) throw error;
       if (attempt >= mostMoves)
@@ -27,23 +64,24 @@ export async function restoreWorkload(run: Run, plan: WorkloadPlan, step: string
   }
 }
 
-async function restoreOnce(run: Run, plan: WorkloadPlan, step: string): Promise<UndoResult> {
-  const { target } = plan;
-  const { name } = plan.write.pin;
+async function restoreOnce(run: Run, { target, change, owner, step }: Restoring): Promise<UndoResult> {
+  const { name } = change.write.pin;
   const { write, drift, images } = await undoing(`Read what ${name} holds now`).readForUndo({
-    plan,
-    run: run.ref,
+    target,
+    change,
+    owner,
   });
   const written = await undoing(`Put the former state of ${name} back`).applyWrite({
     target,
     write,
     marker: run.marker(step),
+    holder: run.holder,
   });
   run.record(await checkFormerRelease(target, written, images));
   const template = await undoing(`Compare ${name} with its former template`).compareTemplate({
     target,
+    change,
     written,
-    former: plan.formerReplicaSet ?? null,
   });
   const differs = [...new Set([...drift, ...template.differences])];
   if (!template.compared) {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { changeAnnotation } from '../../../src/contracts/names.ts';
 import type { Write } from '../../../src/contracts/plan.ts';
 import { unique } from '../../support/stack.ts';
-import { aRun, Place } from '../support/place.ts';
+import { aRun, holder, Place } from '../support/place.ts';
 import { act, anEnvironment, failureOf } from '../support/run-activity.ts';
 
 let place: Place;
@@ -84,7 +84,7 @@ test('an activity that was cancelled before its write does not write', async () 
   const { name, run, plan } = await planned();
   const environment = anEnvironment();
   environment.cancel();
-  const input = { target: plan.target, write: plan.write, marker: run.marker('change') };
+  const input = { target: plan.target, write: plan.write, marker: run.marker('change'), holder };
   await expect(act(place.activities.applyWrite, input, environment)).rejects.toThrow(/cancel/i);
   expect((await place.live(name)).metadata.annotations?.[changeAnnotation]).toBeUndefined();
 });
@@ -124,7 +124,7 @@ test('an object without annotations gets its first one; a value that is gone alr
     hasAnnotations: false,
     expected: [{ path: 'data/b' }],
   };
-  const input = { target: plan.target, write, marker: run.marker('change') };
+  const input = { target: plan.target, write, marker: run.marker('change'), holder };
   const first = await act(place.activities.applyWrite, input);
   expect(await act(place.activities.applyWrite, input)).toEqual(first);
   const live = await place.gateway.get(place.ref(name, 'v1', 'ConfigMap'));
@@ -135,7 +135,7 @@ test('an object without annotations gets its first one; a value that is gone alr
 test('a patch that never fits is refused as such, although its pin is fresh', async () => {
   const { name, run, plan } = await planned();
   const write: Write = { ...plan.write, operations: [{ op: 'remove', path: '/spec/nothing' }] };
-  const input = { target: plan.target, write, marker: run.marker('change') };
+  const input = { target: plan.target, write, marker: run.marker('change'), holder };
   await place.settled(name);
   expect((await failureOf(act(place.activities.applyWrite, input))).type).toBe('Refused');
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createKubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import { enough, narrowWorker, withUser, without, type NarrowWorker } from '../support/narrow-worker.ts';
-import { aRun, Place } from '../support/place.ts';
+import { aRun, holder, Place } from '../support/place.ts';
 import { act, failureOf, textOf } from '../support/run-activity.ts';
 
 let place: Place;
@@ -37,7 +37,7 @@ test('a worker with the documented rights plans, writes, and takes back', async 
   const { activities } = await worker();
   const plan = await place.plan('web', 'registry.example/web:2', activities);
   const run = aRun();
-  const input = { target: plan.target, write: plan.write, marker: run.marker('change') };
+  const input = { target: plan.target, write: plan.write, marker: run.marker('change'), holder };
   await act(activities.applyWrite, input);
   const { drift } = await place.undo(plan, run);
   expect(drift).toEqual([]);
@@ -86,7 +86,7 @@ test('no failure of a refused write shows what stands in the object', async () =
   const operations = [{ op: 'add' as const, path: '/spec/template/spec/containers/0/env/-', value }];
   const write = { ...plan.write, operations };
   const failure = await failureOf(
-    act(place.activities.applyWrite, { target: plan.target, write, marker: 'x' }),
+    act(place.activities.applyWrite, { target: plan.target, write, marker: 'x', holder }),
   );
   expect(['Refused', 'InvalidRequest']).toContain(failure.type);
   expect(textOf(failure)).not.toContain(canary);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Activities } from '../../../src/activities/index.ts';
 import { createKubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
+import { lockNamespace } from '../../../src/contracts/names.ts';
 import { waitFor } from '../../../src/local/wait.ts';
 import { stack, unique } from '../../support/stack.ts';
 import type { Place } from './place.ts';
@@ -48,6 +49,7 @@ export async function narrowWorker(place: Place, rules: Rule[]): Promise<NarrowW
     roleRef: { apiGroup: group, kind: 'Role', name },
     subjects: [{ kind: 'ServiceAccount', name, namespace: place.namespace }],
   });
+  await mayUseLocks(place, name);
   const path = `/api/v1/namespaces/${place.namespace}/serviceaccounts/${name}/token`;
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
   const { text } = await place.gateway.raw('POST', path, {
@@ -74,6 +76,27 @@ export async function narrowWorker(place: Place, rules: Rule[]): Promise<NarrowW
       rmSync(file);
     },
   };
+}
+
+/** Every worker may read and write the locks of targets. */
+async function mayUseLocks(place: Place, name: string): Promise<void> {
+  const group = 'rbac.authorization.k8s.io';
+  const metadata = { name: `${name}-locks`, namespace: lockNamespace };
+  const rules = [
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      verbs: ['get', 'list', 'watch', 'create', 'update'],
+    },
+  ];
+  await place.create({ apiVersion: `${group}/v1`, kind: 'Role', metadata, rules });
+  await place.create({
+    apiVersion: `${group}/v1`,
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: group, kind: 'Role', name: metadata.name },
+    subjects: [{ kind: 'ServiceAccount', name, namespace: place.namespace }],
+  });
 }
 
 function kindOf({ resources }: Rule): string {

@@ -9,6 +9,8 @@ import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../../s
 import type { WorkloadPlan, Written } from '../../../src/contracts/plan.ts';
 import type { RollingUpdateRequest } from '../../../src/contracts/rolling-update.ts';
 import type { RunRef } from '../../../src/contracts/run.ts';
+import type { Runs } from '../../../src/clients/temporal/runs.ts';
+import { leaseName, updatedLease } from '../../../src/domain/lock.ts';
 import type { Deployment } from '../../../src/domain/deployment.ts';
 import { waitFor } from '../../../src/local/wait.ts';
 import { openGateway, unique } from '../../support/stack.ts';
@@ -19,6 +21,16 @@ export function aRun(name = unique('run')): RunRef & { marker(step: string): str
   const run = { workflowId: name, firstRunId: `${name}-first`, procedure: 'rollingUpdate' };
   return { ...run, marker: (step) => `${run.workflowId}/${run.firstRunId}/${step}` };
 }
+
+/** The run that holds every target of a place. */
+export const holder = { workflowId: 'test', firstRunId: 'test-first' };
+
+/** A Temporal that knows no run: these tests have none. */
+const noRuns: Runs = {
+  identity: () => Promise.resolve({ temporalNamespace: 'test', temporalCluster: 'test' }),
+  describe: () => Promise.resolve(undefined),
+  abort: () => Promise.resolve(),
+};
 
 /** What a test may say about a Deployment; without pods unless it asks for some. */
 export interface DeploymentWish {
@@ -70,6 +82,7 @@ export class Place {
       searchAttributes: false,
       gatewayFor: () => gateway,
       storage: undefined,
+      runs: noRuns,
     });
   }
 
@@ -100,6 +113,7 @@ export class Place {
   /** Makes a Deployment with its profile. */
   async deploy(name: string, wish: DeploymentWish = {}): Promise<Deployment> {
     this.writeProfile(name);
+    await this.hold(name);
     const { replicas = 0, metadata, spec, podSpec, container } = wish;
     const labels = { app: name };
     const main = { name: 'main', image: 'registry.example/web:1', ...container };
@@ -129,6 +143,18 @@ export class Place {
   async deploySettled(name: string, wish: DeploymentWish = {}): Promise<Deployment> {
     await this.deploy(name, wish);
     return await this.settled(name);
+  }
+
+  /** Lets the run {@link holder} hold a target, as a run does before it writes. */
+  async hold(name: string): Promise<void> {
+    const temporal = { temporalNamespace: 'test', temporalCluster: 'test' };
+    const since = new Date().toISOString();
+    const lease = leaseName({ target: name, namespace: this.namespace });
+    const update = { holder: { ...holder, ...temporal, procedure: 'test', since } };
+    await this.gateway.apply(updatedLease(undefined, lease, update, since), {
+      fieldManager: 'test',
+      force: true,
+    });
   }
 
   async live(name: string): Promise<Deployment> {
@@ -193,7 +219,12 @@ export class Place {
   }
 
   async write(plan: WorkloadPlan, marker: string): Promise<Written> {
-    return await act(this.activities.applyWrite, { target: plan.target, write: plan.write, marker });
+    return await act(this.activities.applyWrite, {
+      target: plan.target,
+      write: plan.write,
+      marker,
+      holder,
+    });
   }
 
   /** Undoes what the run changed, as a run does; returns what drifted. */
@@ -202,10 +233,14 @@ export class Place {
     run: ReturnType<typeof aRun>,
   ): Promise<{ written: Written; drift: string[] }> {
     for (;;) {
-      const { write, drift } = await act(this.activities.readForUndo, { plan, run });
+      const { write, drift } = await act(this.activities.readForUndo, {
+        target: plan.target,
+        change: plan,
+        owner: run,
+      });
       try {
         const marker = run.marker('undo');
-        const written = await act(this.activities.applyWrite, { target: plan.target, write, marker });
+        const written = await act(this.activities.applyWrite, { target: plan.target, write, marker, holder });
         return { written, drift };
       } catch (error) {
         if (typeOf(error) !== 'Moved') throw error;

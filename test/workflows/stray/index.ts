@@ -3,7 +3,7 @@ import { beginRun } from '../../../src/workflows/run/run.ts';
 
 /** A procedure with a fault in its code, after it registered an undo (or before, when `early`). */
 export async function strayError(input: { early: boolean }): Promise<RunReport> {
-  const run = beginRun('strayError');
+  const run = beginRun('strayError', { input, carried: undefined });
   try {
     if (input.early) await run.step('Break early', breakDown);
     run.onFailure('Put it back', () => Promise.resolve({ note: 'put back', drift: [] }));

@@ -1,0 +1,39 @@
+import type { Leftover } from '../../contracts/lock.ts';
+import type { Target } from '../../contracts/target.ts';
+import { describeLeftover } from '../../domain/lock.ts';
+import type { Run } from '../run/run.ts';
+import { markWorkload, restoreWorkload } from './restore-workload.ts';
+
+/** The headings of what happens when a run died in the middle of a change. They stand on the page about the lock. */
+const steps = {
+  ask: 'Decide about a half-done change',
+  lock: 'Take the lock',
+  undo: 'Undo the half-done change',
+  keep: 'Keep the half-done change',
+} as const;
+
+/**
+ * Asks what shall become of a change that a dead run left half done: approve puts the former state back, reject leaves
+ * it as it is. Either way every object of that change is written once, so that a late attempt of the dead run is refused.
+ */
+export async function settleLeftover(run: Run, target: Target, leftover: Leftover): Promise<void> {
+  const decision = await run.ask(steps.ask, {
+    question: `Half-done change: ${describeLeftover(leftover)}. Approve to put the former state back first, reject to leave it as it is. Either way this run then plans and asks again.`,
+    planHash: leftover.planHash,
+    deadlineSeconds: target.profile.gate.deadlineSeconds,
+  });
+  run.settle(leftover);
+  await run.takeLock(steps.lock, target);
+  const undo = decision.decision === 'approve';
+  const step = undo ? steps.undo : steps.keep;
+  for (const change of [...leftover.undo].reverse()) {
+    const restoring = { target: leftover.target, change, owner: leftover.run, step };
+    await run.step(
+      step,
+      () => (undo ? restoreWorkload(run, restoring) : markWorkload(run, restoring)),
+      ({ note }) => note,
+    );
+  }
+  if (undo) run.keep(`what run ${leftover.run.workflowId} had left half done was undone`);
+  await run.giveLockBack();
+}
