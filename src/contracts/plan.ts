@@ -79,4 +79,6 @@ export interface WorkloadPlan extends Plan, WorkloadChange {}
 /** A plan that restarts workloads together, wave after wave. */
 export interface RestartPlan extends Plan {
   waves: WorkloadChange[][];
+  /** The hash that a plan of each wave alone has: waves are checked again one by one. */
+  waveHashes: string[];
 }

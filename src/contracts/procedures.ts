@@ -1,3 +1,5 @@
+import { restartWorkloadExample, restartWorkloadSteps } from './restart-workload.ts';
+import { rollbackExample, rollbackSteps } from './rollback.ts';
 import { rollingUpdateExample, rollingUpdateSteps } from './rolling-update.ts';
 
 /** One procedure, as the command line and the documentation list it. */
@@ -23,5 +25,23 @@ export const procedures: readonly Procedure[] = [
     page: 'docs/runbooks/rolling-update.md',
     steps: Object.values(rollingUpdateSteps),
     example: rollingUpdateExample,
+  },
+  {
+    name: 'rollback',
+    workflowType: 'rollback',
+    kind: 'changing',
+    summary: 'Go back to an earlier revision of a Deployment; a repair',
+    page: 'docs/runbooks/rollback.md',
+    steps: Object.values(rollbackSteps),
+    example: rollbackExample,
+  },
+  {
+    name: 'restart-workload',
+    workflowType: 'restartWorkload',
+    kind: 'changing',
+    summary: 'New pods for Deployments, wave after wave, with a proof between them; a repair',
+    page: 'docs/runbooks/restart-workload.md',
+    steps: Object.values(restartWorkloadSteps),
+    example: restartWorkloadExample,
   },
 ];

@@ -133,8 +133,12 @@ export class World {
   }
 
   /** Starts a run with any input at all, as the Temporal UI would. */
-  async start(input: unknown, workflowId = unique('run')): Promise<TestRun> {
-    const handle = await this.client.workflow.start('rollingUpdate', {
+  async start(
+    input: unknown,
+    workflowId = unique('run'),
+    workflowType = 'rollingUpdate',
+  ): Promise<TestRun> {
+    const handle = await this.client.workflow.start(workflowType, {
       taskQueue: this.queue,
       workflowId,
       args: input === undefined ? [] : [input],
@@ -215,7 +219,9 @@ export class TestRun {
       temporalAddress,
     ]);
     const text = history.replaceAll(/"\d+@[^"]*"/g, '"worker"');
-    writeFileSync(join(histories, `rolling-update-${path}.json`), text);
+    const { type } = await this.handle.describe();
+    const procedure = type.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    writeFileSync(join(histories, `${procedure}-${path}.json`), text);
   }
 
   /** Every event of the run's history. */

@@ -118,6 +118,7 @@ export class Run {
   #leftoverStays = false;
   #settled: Leftover | undefined;
   #plan: Plan | undefined;
+  #approved: Plan | undefined;
   #openGate: Gate | undefined;
   /** Until when an approved run waits for a freeze to end. */
   #deadline: string | undefined;
@@ -217,7 +218,10 @@ export class Run {
   async gate(name: string, plan: Plan, question: string): Promise<void> {
     const { deadlineSeconds } = plan.target.profile.gate;
     const decision = await this.ask(name, { question, planHash: plan.hash, deadlineSeconds });
-    if (decision.decision === 'approve') return;
+    if (decision.decision === 'approve') {
+      this.#approved = plan;
+      return;
+    }
     throw new RunEnded(
       'rejected',
       `Rejected by ${decision.approver}${decision.reason === undefined ? '' : `: ${decision.reason}`}`,
@@ -284,6 +288,8 @@ export class Run {
         agreed = current;
         continue;
       }
+      // People see what they approved; a check of one wave is a part of it.
+      this.#plan = this.#approved ?? current;
       try {
         await this.#record(current, steps.change, workloads(current));
         return await change(current);
@@ -419,6 +425,10 @@ export class Run {
     this.#scope = scope;
     try {
       return await scope.run(async () => await work());
+    } catch (error) {
+      // What else the work had begun is of no use any more.
+      scope.cancel();
+      throw error;
     } finally {
       this.#scope = outer;
     }

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { Target } from '../../contracts/target.ts';
 import { readRequest } from '../../domain/requests.ts';
 import { read } from '../activity-options.ts';
 import { failure } from '../run/failures.ts';
@@ -22,10 +21,8 @@ interface CommonRequest {
 export async function checkRequest<T extends CommonRequest>(
   run: Run,
   step: string,
-  schema: z.ZodType<T>,
-  input: unknown,
-  example: T,
-): Promise<{ request: T; target: Target }> {
+  { schema, input, example }: { schema: z.ZodType<T>; input: unknown; example: T },
+): Promise<T> {
   const { request, target, view } = await run.step(step, async () => {
     const checked = readRequest(run.ref.procedure, schema, input, example);
     if (!checked.ok) throw failure('InvalidRequest', checked.message);
@@ -44,5 +41,5 @@ export async function checkRequest<T extends CommonRequest>(
   });
   if (view.leftover !== undefined && request.dryRun !== true)
     await settleLeftover(run, target, view.leftover);
-  return { request, target };
+  return request;
 }
