@@ -65,8 +65,8 @@ whenReal('a second, different service', () => {
 
     const undone = await place.undo(plan, run);
     await act(activities.followRollout, { target, written: undone.written, images: plan.formerImages });
-    const former = plan.formerReplicaSet ?? null;
-    expect(await act(activities.compareTemplate, { target, written: undone.written, former })).toEqual({
+    const compared = { target, change: plan, written: undone.written };
+    expect(await act(activities.compareTemplate, compared)).toEqual({
       compared: true,
       differences: [],
     });

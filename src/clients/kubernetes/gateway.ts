@@ -69,6 +69,8 @@ export interface KubernetesGateway {
   /** The API server's URL, for reports. */
   readonly server: string;
   get(ref: ObjectRef, options?: CallOptions): Promise<KubernetesObject>;
+  /** Its metadata only; the rest, such as the values of a Secret, never leaves the server. Annotations do. */
+  getMetadata(ref: ObjectRef, options?: CallOptions): Promise<KubernetesObject>;
   /** The complete list; `timeoutSeconds` counts for each page. Starts again when it expires on the way. */
   list(query: ListQuery & CallOptions): Promise<ObjectList>;
   /** Page by page, for bulk readers. @throws {@link KubernetesError} with status 410 when the list expires on the way. */
@@ -105,6 +107,9 @@ export interface KubernetesGateway {
   close(): Promise<void>;
 }
 
+/** Without a second choice, so that a server that cannot do it answers 406 and not with the whole object. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
 /** @throws {@link KubernetesError} `InvalidInput` when there is no usable kubeconfig. */
 export function createKubernetesGateway(source: CredentialSource = {}): KubernetesGateway {
   return new Gateway(new Credentials(source));
@@ -124,6 +129,10 @@ class Gateway implements KubernetesGateway {
 
   async get(ref: ObjectRef, options: CallOptions = {}): Promise<KubernetesObject> {
     return await this.#onObject('GET', ref, options, {});
+  }
+
+  async getMetadata(ref: ObjectRef, options: CallOptions = {}): Promise<KubernetesObject> {
+    return await this.#onObject('GET', ref, options, { accept: METADATA_ONLY });
   }
 
   async list(query: ListQuery & CallOptions): Promise<ObjectList> {
@@ -316,7 +325,7 @@ class Gateway implements KubernetesGateway {
   }
 }
 
-type RequestContent = Pick<HttpRequest, 'query' | 'body'>;
+type RequestContent = Pick<HttpRequest, 'query' | 'body' | 'accept'>;
 
 function refOf({ apiVersion, kind, metadata }: KubernetesObject): ObjectRef {
   return { apiVersion, kind, name: metadata.name, namespace: metadata.namespace ?? '' };

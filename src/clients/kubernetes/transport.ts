@@ -11,6 +11,8 @@ export interface HttpRequest {
   path: string;
   query?: URLSearchParams;
   body?: { contentType: string; text: string };
+  /** Media type of the answer; plain JSON if not given. */
+  accept?: string;
   /** For error messages, e.g. `GET pods alecs/web-0`. */
   operation: string;
   signal: AbortSignal;
@@ -100,7 +102,7 @@ export class Transport {
       dispatcher: this.#dispatcherFor(access),
       method: http.method,
       headers: {
-        accept: 'application/json',
+        accept: http.accept ?? 'application/json',
         'user-agent': 'alecs-runbooks',
         ...(http.body === undefined ? {} : { 'content-type': http.body.contentType }),
         ...access.headers,
@@ -135,7 +137,11 @@ function createDispatcher({ tls, proxy }: ClusterAccess): Dispatcher {
 async function successful(http: HttpRequest, answer: Dispatcher.ResponseData): Promise<HttpAnswer> {
   if (answer.statusCode < 300) {
     const { date } = answer.headers;
-    return { status: answer.statusCode, date: typeof date === 'string' ? date : undefined, body: answer.body };
+    return {
+      status: answer.statusCode,
+      date: typeof date === 'string' ? date : undefined,
+      body: answer.body,
+    };
   }
   const retryAfter = answer.headers['retry-after'];
   throw errorFromAnswer(http.operation, {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { UndoWrite } from '../../../src/activities/kubernetes/read-for-undo.ts';
 import type { Change, WorkloadPlan, Written } from '../../../src/contracts/plan.ts';
+import type { RunRef } from '../../../src/contracts/run.ts';
 import { unique } from '../../support/stack.ts';
 import { aRun, Place, type DeploymentWish } from '../support/place.ts';
 import { act, failureOf } from '../support/run-activity.ts';
@@ -27,8 +29,11 @@ async function changed(wish: DeploymentWish = {}) {
 }
 
 async function compare(plan: WorkloadPlan, written: Written) {
-  const former = plan.formerReplicaSet ?? null;
-  return await act(place.activities.compareTemplate, { target: plan.target, written, former });
+  return await act(place.activities.compareTemplate, { target: plan.target, change: plan, written });
+}
+
+async function readForUndo(plan: WorkloadPlan, owner: RunRef): Promise<UndoWrite> {
+  return await act(place.activities.readForUndo, { target: plan.target, change: plan, owner });
 }
 
 /** The plan as if admission had made these changes, too. */
@@ -83,7 +88,7 @@ test('an object that another run wrote since is left as it is', async () => {
   const { name, run, plan } = await changed();
   const other = aRun();
   await place.write(await place.plan(name, 'registry.example/web:3'), other.marker('change'));
-  const failure = await failureOf(act(place.activities.readForUndo, { plan, run }));
+  const failure = await failureOf(readForUndo(plan, run));
   expect(failure.type).toBe('Refused');
   expect(failure.message).toMatch(/another run wrote Deployment/);
 });
@@ -100,7 +105,7 @@ test('a run whose id only begins like ours is another run', async () => {
       value: `${longer.workflowId}/${longer.firstRunId}/change`,
     },
   ]);
-  expect((await failureOf(act(place.activities.readForUndo, { plan, run }))).type).toBe('Refused');
+  expect((await failureOf(readForUndo(plan, run))).type).toBe('Refused');
 });
 
 test('the marker of a run before this one does not hinder undo', async () => {

@@ -40,6 +40,18 @@ describe('objects', () => {
     expect(error.message).toBe(`GET configmaps ${namespace.name}/missing failed: 404 NotFound`);
   });
 
+  test('the metadata of a Secret come without its values', async () => {
+    const metadata = { name: 'closed', namespace: namespace.name };
+    const stringData = { key: 'canary-1f2e' };
+    const created = await gateway.create({ apiVersion: 'v1', kind: 'Secret', metadata, stringData }, manager);
+    const found = await gateway.getMetadata(refOf(created));
+    expect(found.kind).toBe('PartialObjectMetadata');
+    expect(found.metadata.uid).toBe(created.metadata.uid);
+    expect(Object.keys(found).sort()).toEqual(['apiVersion', 'kind', 'metadata']);
+    const missing = await failureOf(gateway.getMetadata({ ...refOf(created), name: 'missing' }));
+    expect(missing).toMatchObject({ status: 404 });
+  });
+
   test('a key named __proto__ survives a read-modify-write', async () => {
     const data = JSON.parse('{"__proto__":"kept","a":"1"}') as Record<string, string>;
     const created = await gateway.create(configMap('proto', data), manager);
