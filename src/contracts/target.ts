@@ -4,13 +4,6 @@ import { dnsLabel, objectName } from './kubernetes-names.ts';
 
 const seconds = (most: number) => z.number().int().min(0).max(most);
 
-const workload = z.strictObject({
-  kind: z
-    .enum(['Deployment', 'StatefulSet', 'DaemonSet'])
-    .describe('Each procedure says which kinds it supports and refuses the others by name.'),
-  container: dnsLabel.describe('The container that a request means when it names none.'),
-});
-
 /** What each way to reach a pod cannot do without. */
 const neededFor = { 'port-forward': 'port', 'pod-address': 'port', exec: 'command', url: 'url' } as const;
 
@@ -69,6 +62,16 @@ const healthProbe = z
       then: { required: [needed] },
     })),
   });
+
+const workload = z.strictObject({
+  kind: z
+    .enum(['Deployment', 'StatefulSet', 'DaemonSet'])
+    .describe('Each procedure says which kinds it supports and refuses the others by name.'),
+  container: dnsLabel.describe('The container that a request means when it names none.'),
+  health: healthProbe
+    .optional()
+    .describe("Proves that a pod of this workload serves, instead of the target's."),
+});
 
 /** A target profile: describes one service in one namespace of one cluster. Loaded from `<name>.yaml`. */
 export const targetProfileSchema = z

@@ -5,6 +5,11 @@ export type ProbeAnswer = { status: number; body: string } | { unreachable: stri
 
 export type ProbeVerdict = { verdict: 'pass' | 'fail' | 'unknown'; sentence: string };
 
+/** How the pods of a workload are asked: its own way, or the target's. */
+export function probeOf(profile: TargetProfile, workload: string): TargetProfile['health'] {
+  return profile.workloads[workload]?.health ?? profile.health;
+}
+
 /** Judges an answer by what the profile expects. The body is never quoted: it may hold anything. */
 export function judgeAnswer(
   answer: ProbeAnswer,

@@ -57,6 +57,19 @@ describe('an editor judges a profile as the worker does', () => {
     ['a time below its least', { ...alecs, proof: { intervalSeconds: 0 } }],
     ['port-forward without a port', { ...alecs, health: { via: 'port-forward', path: '/health' } }],
     ['pod-address without a port', { ...alecs, health: { via: 'pod-address', path: '/health' } }],
+    [
+      'a workload whose own probe lacks its port',
+      {
+        ...alecs,
+        workloads: {
+          'alecs-server': {
+            kind: 'Deployment',
+            container: 'alecs',
+            health: { via: 'port-forward', path: '/health' },
+          },
+        },
+      },
+    ],
     ['exec without a command', { ...alecs, health: { via: 'exec', path: '/health' } }],
     ['url without a URL', { ...alecs, health: { via: 'url', path: '/health' } }],
   ])('%s is not', (_case, profile) => {

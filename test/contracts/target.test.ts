@@ -91,6 +91,15 @@ describe('a target profile', () => {
     expect(faults({ ...profile, health: { via, path: '/health', ...fields } })).toEqual(expected);
   });
 
+  test('may give a workload a probe of its own, with the same rules', () => {
+    const own = (probe: object) => ({
+      ...profile,
+      workloads: { web: { ...profile.workloads.web, health: { path: '/ready', ...probe } } },
+    });
+    expect(faults(own({ via: 'url', url: 'http://shop.example' }))).toEqual([]);
+    expect(faults(own({ via: 'exec' }))).toEqual(['workloads.web.health.command: is needed with via: exec']);
+  });
+
   test.each([
     'file:///etc/passwd',
     'ftp://shop.example',

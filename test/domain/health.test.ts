@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgeAnswer } from '../../src/domain/health.ts';
+import { targetProfileSchema } from '../../src/contracts/target.ts';
+import { judgeAnswer, probeOf } from '../../src/domain/health.ts';
 import { hostileTexts } from '../support/builders.ts';
 
 const expected = { path: '/health', expectStatus: 200, expectBody: {} };
@@ -67,4 +68,19 @@ describe('an answer of a health endpoint', () => {
       }
     },
   );
+});
+
+test("a workload with a probe of its own is asked its own way, every other the target's", () => {
+  const health = { via: 'port-forward', path: '/health', port: 8080 };
+  const workload = { kind: 'Deployment', container: 'app' };
+  const own = { via: 'url', path: '/ready', url: 'http://api.example' };
+  const profile = targetProfileSchema.parse({
+    target: 'shop',
+    namespace: 'shop',
+    workload: 'web',
+    workloads: { web: workload, api: { ...workload, health: own } },
+    health,
+  });
+  expect(probeOf(profile, 'api')).toMatchObject({ ...own, expectStatus: 200 });
+  for (const name of ['web', 'gone', 'constructor']) expect(probeOf(profile, name)).toEqual(profile.health);
 });

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import { httpGetThroughPod } from '../../clients/kubernetes/pod-http.ts';
 import type { TargetProfile } from '../../contracts/target.ts';
-import type { ProbeAnswer } from '../../domain/health.ts';
+import { probeOf, type ProbeAnswer } from '../../domain/health.ts';
 import type { Pod } from '../../domain/rollout-health.ts';
 
 /** Bodies beyond this are cut: a health answer is small, and a hostile one is not worth more memory. */
@@ -31,7 +31,7 @@ async function ask(
   pod: Pod,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
-  const { health } = profile;
+  const health = probeOf(profile, workload);
   const namespace = profile.namespace;
   const container = profile.workloads[workload]?.container ?? '';
   const { timeoutSeconds } = health;

@@ -4,7 +4,7 @@ import type { Written } from '../../contracts/plan.ts';
 import type { Proof } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
 import { desiredReplicas, selectorText, type Deployment } from '../../domain/deployment.ts';
-import { judgeAnswer, type ProbeVerdict } from '../../domain/health.ts';
+import { judgeAnswer, probeOf, type ProbeVerdict } from '../../domain/health.ts';
 import { newPods, type Pod } from '../../domain/rollout-health.ts';
 import { askPod } from './ask-pod.ts';
 
@@ -111,7 +111,7 @@ async function provePod(
 ): Promise<ProbeVerdict> {
   for (let attempt = 1; ; attempt++) {
     const answer = await askPod(gateway, target.profile, workload, pod, signal);
-    const verdict = judgeAnswer(answer, target.profile.health);
+    const verdict = judgeAnswer(answer, probeOf(target.profile, workload));
     if (verdict.verdict === 'pass') return verdict;
     if (attempt >= triesPerPod)
       return { ...verdict, sentence: `pod ${pod.metadata.name}: ${verdict.sentence}` };

@@ -98,6 +98,23 @@ whenReal('the proof by health endpoints', () => {
     expect(proof.evidence[0]).toMatch(/no answer from \/health: /);
   });
 
+  test('a workload with a probe of its own is asked its own way', async () => {
+    const url = `http://127.0.0.1:${port()}`;
+    const own = { via: 'url', path: '/own', url };
+    place.writeProfile('web', {
+      health,
+      workloads: { web: { kind: 'Deployment', container: 'main', health: own } },
+    });
+    const proof = await act(place.activities.proveHealthy, {
+      target: await targetOf(place, 'web'),
+      written: await writtenOf(place, 'web'),
+      images: {},
+      bakeSeconds: 0,
+    });
+    expect(proof.verdict).toBe('fail');
+    expect(proof.evidence[0]).toContain('/own answered 404, expected 200');
+  });
+
   test('a workload without pods is unknown', async () => {
     expect(await prove('empty')).toMatchObject({
       verdict: 'unknown',
