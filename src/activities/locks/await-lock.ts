@@ -51,8 +51,12 @@ export async function awaitLock(
   signal: AbortSignal,
 ): Promise<FreeLock | LockWait> {
   const root = await findRoot(runs, request.root);
-  const waitUntil = Date.now() + request.waitSeconds * 1000;
-  const memory: Memory = { aborted: false, firstSeenClosed: undefined };
+  const memory: Memory = {
+    holder: undefined,
+    aborted: false,
+    firstSeenClosed: undefined,
+    waitUntil: undefined,
+  };
   for await (const { lease, wakeAt } of watchLease(gateway, request.target, signal)) {
     const content = readLease(lease);
     const verdict = await judge(runs, request, root, content, memory);
@@ -67,7 +71,7 @@ export async function awaitLock(
       case 'held':
       case 'wait':
         if (request.lookOnly) return { waitsFor: verdict.sentence };
-        wakeAt(await patience(runs, request, content, verdict, waitUntil, memory));
+        wakeAt(await patience(runs, request, content, verdict, memory));
     }
     say(verdict.sentence);
   }
@@ -92,10 +96,13 @@ async function patience(
   request: LockRequest,
   content: LockContent,
   verdict: Extract<LockVerdict, { until?: number }>,
-  waitUntil: number,
   memory: Memory,
 ): Promise<number> {
   const now = Date.now();
+  // Time spent in front of a freeze is not time spent waiting for a holder.
+  if (verdict.verdict === 'frozen') memory.waitUntil = undefined;
+  else memory.waitUntil ??= now + request.waitSeconds * 1000;
+  const waitUntil = memory.waitUntil ?? now;
   switch (verdict.verdict) {
     case 'wait':
       return verdict.until ?? now + askAgainMilliseconds;
@@ -107,18 +114,19 @@ async function patience(
       return until;
     }
     case 'held':
-      if (now >= waitUntil) throw failure('LockHeld', heldTooLong(request, verdict.sentence));
-      if (request.emergency && !memory.aborted) {
-        await preempt(runs, request, content);
-        memory.aborted = true;
-      }
+      if (request.emergency && !memory.aborted) memory.aborted = await preempt(runs, request, content);
+      if (now >= waitUntil) throw failure('LockHeld', heldTooLong(request, verdict.sentence, memory.aborted));
       return Math.min(now + askAgainMilliseconds, waitUntil);
   }
 }
 
 interface Memory {
+  /** Whom the next two are about. */
+  holder: RunIdentity | undefined;
   aborted: boolean;
   firstSeenClosed: number | undefined;
+  /** Until when to wait for whoever holds the target. */
+  waitUntil: number | undefined;
 }
 
 async function judge(
@@ -131,6 +139,11 @@ async function judge(
   const { me, repair } = request;
   const now = Date.now();
   const report = await ask(runs, me, content);
+  if (!sameRun(content.holder, memory.holder)) {
+    memory.holder = content.holder;
+    memory.aborted = false;
+    memory.firstSeenClosed = undefined;
+  }
   memory.firstSeenClosed = report?.state === 'closed' ? (memory.firstSeenClosed ?? now) : undefined;
   const holder =
     report === undefined
@@ -147,22 +160,21 @@ async function ask(runs: Runs, me: RunIdentity, { holder }: LockContent): Promis
   return await askAboutHolder(runs, holder);
 }
 
-async function preempt(runs: Runs, { me }: LockRequest, { holder }: LockContent): Promise<void> {
-  if (holder === undefined) return;
-  await runs
-    .abort(holder.workflowId, { by: me.workflowId, reason: `emergency ${me.procedure} needs the target` })
-    .catch(() => {
-      throw failure(
-        'Unavailable',
-        `run ${holder.workflowId} holds the target and could not be told to abort`,
-      );
-    });
+/** Tells the holder to abort. False when that did not reach it: it is told again, as long as the wait lasts. */
+async function preempt(runs: Runs, { me }: LockRequest, { holder }: LockContent): Promise<boolean> {
+  if (holder === undefined) return false;
+  const reason = `emergency ${me.procedure} needs the target`;
+  return await runs.abort(holder.workflowId, { by: me.workflowId, reason }).then(
+    () => true,
+    () => false,
+  );
 }
 
-function heldTooLong({ target, emergency }: LockRequest, sentence: string): string {
-  const hint = emergency
+function heldTooLong({ target, emergency }: LockRequest, sentence: string, aborted: boolean): string {
+  const told = aborted
     ? 'it was told to abort and has not ended yet; look at it'
-    : 'start again when it has ended, or abort it';
+    : 'it could not be told to abort; look at it';
+  const hint = emergency ? told : 'start again when it has ended, or abort it';
   return `target ${target.profile.target}: ${sentence}; ${hint}`;
 }
 

@@ -29,6 +29,8 @@ export async function askAboutHolder(runs: Runs, holder: Holder): Promise<Holder
 function judge(holder: Holder, status: RunStatus | undefined): HolderReport {
   if (status === undefined) return { state: 'closed' };
   const { running, firstRunId, closedAt, step } = status;
+  // A server that does not name the chain does not tell a later run of the same id from this one.
+  if (firstRunId === '') return { state: 'unknown' };
   if (firstRunId !== holder.firstRunId) return { state: 'closed' };
   if (running) return { state: 'running', ...(step === undefined ? {} : { step }) };
   return { state: 'closed', ...(closedAt === undefined ? {} : { closedAt }) };

@@ -42,24 +42,26 @@ export function createLockActivities({ gatewayFor, runs }: LockDependencies) {
 
     recordLeftover: ({
       target,
-      me,
       leftover,
+      ...taking
     }: {
       target: Target;
       me: RunIdentity;
+      since?: string;
       leftover: Leftover;
     }): Promise<void> =>
-      act(target, (gateway, signal) => recordLeftover(gateway, target, me, leftover, signal)),
+      act(target, (gateway, signal) => recordLeftover(gateway, target, taking, leftover, signal)),
 
     releaseLock: ({
       target,
-      me,
       keepLeftover,
+      ...taking
     }: {
       target: Target;
       me: RunIdentity;
+      since?: string;
       keepLeftover: boolean;
     }): Promise<void> =>
-      act(target, (gateway, signal) => releaseLock(gateway, target, me, keepLeftover, signal)),
+      act(target, (gateway, signal) => releaseLock(gateway, target, taking, keepLeftover, signal)),
   };
 }

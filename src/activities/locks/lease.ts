@@ -33,7 +33,14 @@ export async function getLease(
   try {
     return await gateway.get(leaseRef(target), { signal });
   } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
+    if (!(error instanceof KubernetesError)) throw error;
+    if (error.status === 404) return undefined;
+    // So it is, too, as long as the namespace with the worker's role in it does not exist.
+    if (error.status === 403)
+      throw failure(
+        'Forbidden',
+        `${error.message}: the worker may not use the locks of targets in namespace ${lockNamespace}; make the namespace with: runbook setup, and grant it the role of deploy/kubernetes/worker.yaml`,
+      );
     throw error;
   }
 }

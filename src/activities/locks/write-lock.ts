@@ -8,6 +8,12 @@ import { readLease, sameRun, type RunIdentity } from '../../domain/lock.ts';
 import { failure } from '../failures.ts';
 import { getLease, isAt, refuseOthers, writeLease } from './lease.ts';
 
+/** One taking of a lock by a run. Without `since` any of that run is meant. */
+interface Taking {
+  me: RunIdentity;
+  since?: string | undefined;
+}
+
 /**
  * Takes the lock at the version that was judged free. Idempotent: a second attempt finds itself as the holder. A late
  * attempt finds another version and writes nothing. @throws Moved when someone else wrote the Lease meanwhile
@@ -38,37 +44,46 @@ export async function takeLock(
 
 /**
  * Notes on the Lease what the holder is about to change, so that whoever comes after it can undo that. Idempotent: it
- * writes the same again. @throws LockLost when the run does not hold the target any more
+ * writes the same again. `since` says which taking of the lock it belongs to: a late attempt does not write into a
+ * later one of the same run. @throws LockLost when the run does not hold the target (that way) any more
  */
 export async function recordLeftover(
   gateway: KubernetesGateway,
   target: Target,
-  me: RunIdentity,
+  { me, since }: Taking,
   leftover: Leftover,
   signal: AbortSignal,
 ): Promise<void> {
   await untilNoConflict(async () => {
     const lease = await getLease(gateway, target, signal);
-    refuseOthers(target, readLease(lease).holder, me);
+    const { holder } = readLease(lease);
+    refuseOthers(target, holder, me);
+    if (since !== undefined && holder?.since !== since)
+      throw failure(
+        'LockLost',
+        `this run took target ${target.profile.target} anew meanwhile, so nothing was written`,
+      );
     await writeLease(gateway, target, lease, { leftover }, signal);
   });
 }
 
 /**
  * Gives the lock back; what is half done stays on it for the next run when `keepLeftover`. Idempotent: a lock that
- * another run holds is left alone. One that nobody holds is written (or made) once more, which stops a late `takeLock`.
+ * another run holds is left alone, and so is one that the same run took again (`since`), for a late attempt. One that
+ * nobody holds is written (or made) once more, which stops a late `takeLock`.
  */
 export async function releaseLock(
   gateway: KubernetesGateway,
   target: Target,
-  me: RunIdentity,
+  { me, since }: Taking,
   keepLeftover: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   await untilNoConflict(async () => {
     const lease = await getLease(gateway, target, signal);
     const { holder } = readLease(lease);
-    if (holder !== undefined && !sameRun(holder, me)) return;
+    if (holder !== undefined && !(sameRun(holder, me) && (since === undefined || holder.since === since)))
+      return;
     const mine = { holder: null, ...(keepLeftover ? {} : { leftover: null }) };
     await writeLease(gateway, target, lease, holder === undefined ? {} : mine, signal);
   });

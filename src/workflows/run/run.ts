@@ -301,8 +301,13 @@ export class Run {
     }
   }
 
-  /** Takes the target's lock; what it waits for is shown. @throws LockHeld, GuardStopped */
-  async takeLock(name: string, target: Target): Promise<void> {
+  /**
+   * Takes the target's lock; what it waits for is shown. Returns the half-done change that {@link settle} was called
+   * for, if it is still there. @throws LockHeld, GuardStopped (another half-done change is on the lock)
+   */
+  async takeLock(name: string, target: Target): Promise<Leftover | undefined> {
+    // Whatever is on a lock that this run may or may not have got in the end is not its own to remove.
+    this.#leftoverStays = true;
     const free = await this.step(
       name,
       () =>
@@ -319,12 +324,9 @@ export class Run {
     );
     this.#lockSentence = `this run holds the target (${free.sentence})`;
     const { leftover } = free;
-    if (
-      leftover === undefined ||
-      (sameRun(leftover.run, this.#settled?.run) && leftover.at === this.#settled?.at)
-    )
-      return;
-    this.#leftoverStays = true;
+    this.#leftoverStays = leftover !== undefined;
+    if (leftover === undefined) return undefined;
+    if (sameRun(leftover.run, this.#settled?.run) && leftover.at === this.#settled?.at) return leftover;
     await this.giveLockBack();
     throw failure(
       'GuardStopped',
@@ -338,9 +340,13 @@ export class Run {
     this.#lockSentence = undefined;
   }
 
-  /** The half-done change of a dead run has been dealt with. */
+  /** People have decided about the half-done change of a dead run; this run carries it out. */
   settle(leftover: Leftover): void {
     this.#settled = leftover;
+  }
+
+  /** It is carried out: from here on the half-done change need not stay on the lock. */
+  settled(): void {
     this.#leftoverStays = false;
   }
 

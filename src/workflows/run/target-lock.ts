@@ -30,6 +30,8 @@ export class TargetLock {
   #inheritedFrom: RunIdentity | undefined;
   #tried = false;
   #held = false;
+  /** When this run took the lock: tells one taking from the next. Undefined while it is not known to be taken. */
+  #since: string | undefined;
   readonly #me: RunRef;
 
   constructor(me: RunRef) {
@@ -82,8 +84,10 @@ export class TargetLock {
 
   async #tryToTake(target: Target, { pin }: FreeLock): Promise<boolean> {
     this.#tried = true;
+    this.#since = undefined;
     try {
-      await change(`Take the lock of ${target.profile.target}`).takeLock({ target, me: this.#me, pin });
+      const take = change(`Take the lock of ${target.profile.target}`).takeLock;
+      this.#since = (await take({ target, me: this.#me, pin })).since;
       return true;
     } catch (error) {
       if (isMoved(error)) return false;
@@ -96,6 +100,7 @@ export class TargetLock {
     await change('Note on the lock what is about to change').recordLeftover({
       target: leftover.target,
       me: this.holder,
+      ...this.#taking(),
       leftover,
     });
   }
@@ -105,6 +110,11 @@ export class TargetLock {
     if (this.#target === undefined || !this.#tried || this.#inheritedFrom !== undefined) return;
     this.#held = false;
     this.#tried = false;
-    await change('Give the lock back').releaseLock({ target: this.#target, me: this.#me, keepLeftover });
+    const release = { target: this.#target, me: this.#me, ...this.#taking(), keepLeftover };
+    await change('Give the lock back').releaseLock(release);
+  }
+
+  #taking(): { since?: string } {
+    return this.#since === undefined || this.#inheritedFrom !== undefined ? {} : { since: this.#since };
   }
 }

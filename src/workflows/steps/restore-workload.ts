@@ -1,6 +1,7 @@
 import type { WorkloadChange, Written } from '../../contracts/plan.ts';
 import type { Proof, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
+import { sameRun } from '../../domain/lock.ts';
 import { undoing, watch } from '../activity-options.ts';
 import { explain, failure, isMoved } from '../run/failures.ts';
 import type { Run, UndoResult } from '../run/run.ts';
@@ -8,7 +9,7 @@ import type { Run, UndoResult } from '../run/run.ts';
 const mostMoves = 5;
 
 /** What to put back. */
-interface Restoring {
+export interface Restoring {
   target: Target;
   change: WorkloadChange;
   /** The run that made the change: the one that undoes it, or one that died in the middle. */
@@ -25,28 +26,49 @@ export async function restoreWorkload(run: Run, restoring: Restoring): Promise<U
   return await untilNotMoved(() => restoreOnce(run, restoring));
 }
 
-/** Writes the marker only, so that a late attempt of the run that made the change meets a stale pin. */
+/**
+ * Writes the marker only, so that a late attempt of the run that made the change meets a stale pin. An object that is
+ * gone, or that another run has written since, is out of its reach already.
+ */
 export async function markWorkload(
   run: Run,
-  { target, change, owner, step }: Restoring,
-): Promise<UndoResult> {
+  restoring: Restoring,
+): Promise<UndoResult & { marked: boolean }> {
+  const { target, change, owner } = restoring;
   const { name } = change.write.pin;
   const { template: ignored, ...write } = change.write;
   const onlyMarked = { ...change, changes: [], write: { ...write, operations: [], expected: [] } };
   return await untilNotMoved(async () => {
-    const read = await undoing(`Read what ${name} holds now`).readForUndo({
-      target,
-      change: onlyMarked,
-      owner,
-    });
+    let read;
+    try {
+      read = await undoing(`Read what ${name} holds now`).readForUndo({ target, change: onlyMarked, owner });
+    } catch (error) {
+      if (isOutOfReach(error)) return { note: explain(error).message, drift: [], marked: false };
+      throw error;
+    }
     await undoing(`Mark ${name} as it is`).applyWrite({
       target,
       write: read.write,
-      marker: run.marker(step),
+      marker: markerOf(run, restoring),
       holder: run.holder,
     });
-    return { note: `${name} stays as it is`, drift: [] };
+    return { note: `${name} stays as it is`, drift: [], marked: true };
   });
+}
+
+/** Whether an undo met an object that is gone or belongs to another run now. */
+export function isOutOfReach(error: unknown): boolean {
+  const { type } = explain(error);
+  return type === 'NotFound' || type === 'Refused';
+}
+
+/**
+ * What was written for another run stays in that run's name: if this run dies before it has dealt with every object,
+ * the next one still recognises them all.
+ */
+function markerOf(run: Run, { owner, step }: Restoring): string {
+  if (sameRun(owner, run.ref)) return run.marker(step);
+  return `${owner.workflowId}/${owner.firstRunId}/${step} (${run.ref.workflowId}/${run.ref.firstRunId})`;
 }
 
 async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
@@ -64,7 +86,8 @@ async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function restoreOnce(run: Run, { target, change, owner, step }: Restoring): Promise<UndoResult> {
+async function restoreOnce(run: Run, restoring: Restoring): Promise<UndoResult> {
+  const { target, change, owner } = restoring;
   const { name } = change.write.pin;
   const { write, drift, images } = await undoing(`Read what ${name} holds now`).readForUndo({
     target,
@@ -74,7 +97,7 @@ async function restoreOnce(run: Run, { target, change, owner, step }: Restoring)
   const written = await undoing(`Put the former state of ${name} back`).applyWrite({
     target,
     write,
-    marker: run.marker(step),
+    marker: markerOf(run, restoring),
     holder: run.holder,
   });
   run.record(await checkFormerRelease(target, written, images));

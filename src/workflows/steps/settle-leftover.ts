@@ -1,8 +1,8 @@
 import type { Leftover } from '../../contracts/lock.ts';
 import type { Target } from '../../contracts/target.ts';
 import { describeLeftover } from '../../domain/lock.ts';
-import type { Run } from '../run/run.ts';
-import { markWorkload, restoreWorkload } from './restore-workload.ts';
+import type { Run, UndoResult } from '../run/run.ts';
+import { isOutOfReach, markWorkload, restoreWorkload, type Restoring } from './restore-workload.ts';
 
 /** The headings of what happens when a run died in the middle of a change. They stand on the page about the lock. */
 const steps = {
@@ -23,17 +23,38 @@ export async function settleLeftover(run: Run, target: Target, leftover: Leftove
     deadlineSeconds: target.profile.gate.deadlineSeconds,
   });
   run.settle(leftover);
-  await run.takeLock(steps.lock, target);
+  const found = await run.takeLock(steps.lock, target);
+  if (found === undefined) {
+    // Another run has dealt with it while this one waited.
+    await run.giveLockBack();
+    return;
+  }
   const undo = decision.decision === 'approve';
   const step = undo ? steps.undo : steps.keep;
   for (const change of [...leftover.undo].reverse()) {
     const restoring = { target: leftover.target, change, owner: leftover.run, step };
     await run.step(
       step,
-      () => (undo ? restoreWorkload(run, restoring) : markWorkload(run, restoring)),
+      () => (undo ? restoreIfPossible(run, restoring) : markWorkload(run, restoring)),
       ({ note }) => note,
     );
   }
+  run.settled();
   if (undo) run.keep(`what run ${leftover.run.workflowId} had left half done was undone`);
   await run.giveLockBack();
+}
+
+/**
+ * What is gone or belongs to another run is left as it is. What is there and cannot be put back (its former template is
+ * gone) fails the run: the question stays open, and whoever is asked next may reject.
+ */
+async function restoreIfPossible(run: Run, restoring: Restoring): Promise<UndoResult> {
+  try {
+    return await restoreWorkload(run, restoring);
+  } catch (error) {
+    if (!isOutOfReach(error)) throw error;
+    const { marked, ...result } = await markWorkload(run, restoring);
+    if (marked) throw error;
+    return result;
+  }
 }
