@@ -3,7 +3,7 @@ import type { RestartPlan, WorkloadPlan } from '../../../src/contracts/plan.ts';
 import type { RestartWorkloadRequest } from '../../../src/contracts/restart-workload.ts';
 import { unique } from '../../support/stack.ts';
 import { aRun, Place } from '../support/place.ts';
-import { revisionsOf } from '../support/releases.ts';
+import { release, revisionsOf } from '../support/releases.ts';
 import { act, failureOf } from '../support/run-activity.ts';
 
 let place: Place;
@@ -139,7 +139,7 @@ test('waves keep their order, and every workload has a write of its own', async 
 
 test('one workload that a guard protects stops all', async () => {
   const [one = '', two = ''] = await several('web', 'api');
-  await place.patch(two, [{ op: 'add', path: '/spec/paused', value: true }]);
+  await release(place, two, [{ op: 'add', path: '/spec/paused', value: true }]);
   const { findings } = await plan(one, { waves: [[one], [two]] });
   expect(findings.filter(({ verdict }) => verdict === 'stops').map(({ sentence }) => sentence)).toEqual([
     expect.stringContaining(`Deployment ${two} is paused`),

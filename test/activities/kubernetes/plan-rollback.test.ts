@@ -142,7 +142,7 @@ describe('a rollback is refused', () => {
     expect(failure.message).toContain('there is no revision before the current one, 2');
   });
 
-  test('until the controller has seen the last change, and then tried again', async () => {
+  test('until the controller has seen the last change, and is tried again', async () => {
     const name = await threeRevisions();
     const newest = await kept(name, 3);
     // Nothing can hold the controller back here: so the ReplicaSet is what lags behind.
@@ -261,7 +261,7 @@ describe('what the earlier template needs', () => {
 
 test('a workload that a guard protects is not rolled back either', async () => {
   const name = await threeRevisions();
-  await place.patch(name, [{ op: 'add', path: '/spec/paused', value: true }]);
+  await release(place, name, [{ op: 'add', path: '/spec/paused', value: true }]);
   const { findings } = await planRollback(place, name);
   expect(findings.find(({ guard }) => guard === 'paused')?.verdict).toBe('stops');
 });

@@ -170,7 +170,7 @@ describe('the undo of a rollback', () => {
 
   test('knows its own write again although drift is left', async () => {
     const { name, plan, run } = await rolledBack();
-    await place.patch(name, [
+    await release(place, name, [
       { op: 'replace', path: '/spec/template/spec/containers/1/image', value: 'registry.example/web:theirs' },
     ]);
     const { write } = await readForUndo(plan, run);
