@@ -1,4 +1,4 @@
-import type { WorkloadPlan } from '../contracts/plan.ts';
+import type { ReplicaSetRef, WorkloadPlan } from '../contracts/plan.ts';
 import {
   rollbackExample,
   rollbackRequestSchema,
@@ -18,14 +18,23 @@ export async function rollback(input?: RollbackRequest, carried?: unknown): Prom
   try {
     const asked = { schema: rollbackRequestSchema, input, example: rollbackExample };
     const request = await checkRequest(run, steps.check, asked);
-    const planAgain = (): Promise<WorkloadPlan> =>
-      read('Read the revisions and plan the way back').planRollback({ request });
+    const planWith = (approved?: ReplicaSetRef): Promise<WorkloadPlan> =>
+      read('Read the revisions and plan the way back').planRollback({
+        request,
+        ...(approved === undefined ? {} : { approved }),
+      });
 
-    const plan = await run.plan(steps.plan, planAgain);
+    const plan = await run.plan(steps.plan, () => planWith());
     if (request.dryRun === true) return await run.planned();
     await run.gate(steps.approve, plan, 'Go back to this revision?');
 
-    const approved = { steps, plan, planAgain, workloads: (current: WorkloadPlan) => [current] };
+    const approved = {
+      steps,
+      plan,
+      // "The one before" may mean another one meanwhile; what people approved does not.
+      planAgain: () => planWith(plan.write.template?.to),
+      workloads: (current: WorkloadPlan) => [current],
+    };
     return await run.locked(approved, async (current) => {
       const rollout = { target: current.target, change: current };
       run.onFailure(steps.undo, () => restoreWorkload(run, { ...rollout, owner: run.ref, step: steps.undo }));

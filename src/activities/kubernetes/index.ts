@@ -1,5 +1,12 @@
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
-import type { RestartPlan, WorkloadChange, WorkloadPlan, Write, Written } from '../../contracts/plan.ts';
+import type {
+  ReplicaSetRef,
+  RestartPlan,
+  WorkloadChange,
+  WorkloadPlan,
+  Write,
+  Written,
+} from '../../contracts/plan.ts';
 import type { RestartWorkloadRequest } from '../../contracts/restart-workload.ts';
 import type { RollbackRequest } from '../../contracts/rollback.ts';
 import type { RollingUpdateRequest } from '../../contracts/rolling-update.ts';
@@ -37,9 +44,10 @@ export function createKubernetesActivities({ gatewayFor, loadTarget }: Kubernete
       return await act(target, (gateway, signal) => planRollingUpdate(gateway, target, request, signal));
     },
 
-    async planRollback({ request }: { request: RollbackRequest }): Promise<WorkloadPlan> {
-      const target = await loadTarget(request.target);
-      return await act(target, (gateway, signal) => planRollback(gateway, target, request, signal));
+    /** `approved`: the ReplicaSet that people agreed to go back to; without it the request decides. */
+    async planRollback(asked: { request: RollbackRequest; approved?: ReplicaSetRef }): Promise<WorkloadPlan> {
+      const target = await loadTarget(asked.request.target);
+      return await act(target, (gateway, signal) => planRollback(gateway, target, asked, signal));
     },
 
     /** `restartedAt` comes from the run, so that each of its plans would write the same. */

@@ -1,6 +1,6 @@
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { JsonPatchOperation, KubernetesObject } from '../../contracts/kubernetes.ts';
-import type { WorkloadPlan } from '../../contracts/plan.ts';
+import type { ReplicaSetRef, WorkloadPlan } from '../../contracts/plan.ts';
 import type { RollbackRequest } from '../../contracts/rollback.ts';
 import type { Target } from '../../contracts/target.ts';
 import type { Deployment } from '../../domain/deployment.ts';
@@ -39,7 +39,7 @@ import { readConfiguration } from './read-configuration.ts';
 export async function planRollback(
   gateway: KubernetesGateway,
   target: Target,
-  request: RollbackRequest,
+  { request, approved }: { request: RollbackRequest; approved?: ReplicaSetRef },
   signal: AbortSignal,
 ): Promise<WorkloadPlan> {
   const ref = chooseWorkload(target, 'rollback', request.workload);
@@ -47,7 +47,10 @@ export async function planRollback(
   const replicaSets = await readReplicaSets(gateway, live, signal);
   const revisions = listRevisions(replicaSets, live);
   const current = currentRevision(revisions, live);
-  const chosen = chooseRevision(revisions, current.number, request.revision);
+  const chosen =
+    approved === undefined
+      ? chooseRevision(revisions, current.number, request.revision)
+      : approvedRevision(revisions, approved);
   if ('refusal' in chosen) throw failure('InvalidRequest', `Deployment ${ref.name}: ${chosen.refusal}`);
 
   const template = templateOf(chosen.replicaSet);
@@ -71,8 +74,9 @@ export async function planRollback(
   ]);
   const findings = [...guardWorkload(target, live, dry, surroundings), configuration];
   const ownDifferences = changeCauseDifferences(live, chosen.replicaSet);
+  const reached = current.replicaSet === chosen.replicaSet;
   const changes = asChanges(live, [
-    { path: 'spec/template', before: describe(current), after: describe(chosen) },
+    ...(reached ? [] : [{ path: 'spec/template', before: describe(current), after: describe(chosen) }]),
     ...hideEnvironment(specDifferences(live, dry)),
     ...ownDifferences,
   ]);
@@ -94,6 +98,14 @@ export async function planRollback(
       describeRevisions(revisions, { current: current.number, chosen: chosen.number }, live),
     ),
   };
+}
+
+/**
+ * The way back that people approved: *the one before* means something else once another run has undone its change.
+ */
+function approvedRevision(revisions: Revision[], approved: ReplicaSetRef): Revision | { refusal: string } {
+  const found = revisions.find(({ replicaSet }) => replicaSet.metadata.uid === approved.uid);
+  return found ?? { refusal: `the approved revision, ReplicaSet ${approved.name}, is gone` };
 }
 
 /** The revision whose template the Deployment has now. @throws Unavailable until its controller has seen the last change. */

@@ -539,17 +539,16 @@ export class Run {
   }
 
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
-    try {
-      await this.gate(
-        name,
-        plan,
-        `The proof could not be obtained (${proof.evidence.join('; ')}). Approve to keep the change, reject to undo it.`,
-      );
-    } catch (error) {
-      if (error instanceof RunEnded)
-        throw failure('ProofFailed', `${proof.name} stayed unknown and nobody accepted that`);
-      throw error;
-    }
+    const question = `The proof could not be obtained (${proof.evidence.join('; ')}). Approve to keep the change, reject to undo it.`;
+    const { deadlineSeconds } = plan.target.profile.gate;
+    const answer = await this.ask(name, { question, planHash: plan.hash, deadlineSeconds }).catch(
+      (error: unknown) => {
+        if (!(error instanceof RunEnded)) throw error;
+        return undefined;
+      },
+    );
+    if (answer?.decision !== 'approve')
+      throw failure('ProofFailed', `${proof.name} stayed unknown and nobody accepted that`);
   }
 
   async #end(outcome: Outcome, what: string, error?: string, errorType?: string): Promise<RunReport> {
