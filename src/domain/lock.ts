@@ -141,8 +141,9 @@ function updatedSpec(
   holder: Holder | null | undefined,
   now: string,
 ): Record<string, Json> {
-  // A MicroTime; Date prints milliseconds.
-  const renewTime = now.replace(/Z$/, '000Z');
+  // A MicroTime; Date prints milliseconds. Never the same twice: a write that changes nothing is none.
+  const stamp = now.replace(/Z$/, '000Z');
+  const renewTime = spec.renewTime === stamp ? now.replace(/Z$/, '001Z') : stamp;
   if (holder === undefined) return { ...spec, renewTime };
   const { holderIdentity: former, acquireTime: acquired, ...rest } = spec;
   if (holder === null) return { ...rest, renewTime };
