@@ -122,6 +122,17 @@ test('undo puts the time of a former restart back, and leaves annotations of oth
   });
 });
 
+test('undo of a first restart leaves annotations that others have set since', async () => {
+  const name = unique('web');
+  await place.deploySettled(name);
+  const run = aRun();
+  const made = only(await plan(name));
+  await place.write(made, run.marker('change'));
+  await place.patch(name, [{ op: 'add', path: '/spec/template/metadata/annotations/theirs', value: 'x' }]);
+  expect((await place.undo(made, run)).drift).toEqual([]);
+  expect((await place.live(name)).spec.template.metadata?.annotations).toEqual({ theirs: 'x' });
+});
+
 test('waves keep their order, and every workload has a write of its own', async () => {
   const [one = '', two = '', three = ''] = await several('web', 'api', 'job');
   const made = await plan(one, { waves: [[two], [three, one]] });

@@ -83,6 +83,14 @@ describe('a write of an earlier template', () => {
     expect((await place.write(plan, run.marker('change'))).uid).toBe(plan.write.pin.uid);
   });
 
+  test('is not taken for done when someone else has put a former value back since', async () => {
+    const { name, plan, run } = await rolledBack();
+    await place.patch(name, [
+      { op: 'replace', path: '/spec/template/spec/containers/1/image', value: 'registry.example/web:2' },
+    ]);
+    expect((await failureOf(place.write(plan, run.marker('change')))).type).toBe('Moved');
+  });
+
   test('with a stale pin means Moved, and nothing is written', async () => {
     const { name, second, plan, run } = await planned();
     await place.patch(name, [{ op: 'add', path: '/metadata/labels', value: { by: 'someone-else' } }]);
@@ -186,7 +194,8 @@ describe('the undo of a rollback', () => {
       { op: 'replace', path: '/spec/template/spec/containers', value: [{ ...sidecar, name: 'theirs' }] },
     ]);
     const { drift } = await place.undo(plan, run);
-    expect(drift).toContain('spec/template/spec/containers[name=main]/image');
+    const gone = 'spec/template/spec/containers[name=main]';
+    expect(drift).toEqual(expect.arrayContaining([`${gone}/image`, `${gone}/env[name=X]`]));
     expect((await templateOf(name)).spec.containers.map(({ name: one }) => one)).toEqual(['theirs']);
   });
 
