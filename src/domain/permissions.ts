@@ -38,7 +38,7 @@ export function permissionsFor(profile: TargetProfile): Permission[] {
       resource: 'replicasets',
       namespace,
       verbs: ['list', 'watch'],
-      why: 'tell new pods from old ones, and to prove an undo',
+      why: 'tell new pods from old ones, read earlier templates, and prove an undo',
     },
     {
       apiGroup: '',
@@ -84,6 +84,13 @@ export function permissionsFor(profile: TargetProfile): Permission[] {
       why: 'tell the reader of a plan about them',
       optional: true,
     },
+    ...['configmaps', 'serviceaccounts', 'persistentvolumeclaims'].map((resource) => ({
+      apiGroup: '',
+      resource,
+      namespace,
+      verbs: ['get'],
+      why: 'check before a rollback that what the earlier template needs is still there',
+    })),
     ...healthPermissions(profile),
     {
       apiGroup: 'coordination.k8s.io',

@@ -99,3 +99,7 @@ test('only a part of the verbs may be shown', () => {
   const [deployments] = permissionsFor(profile);
   expect(ruleLine(deployments!, ['patch'])).toContain('verbs: [patch]');
 });
+
+test('no Secret can be read: a rollback says what it could not check instead', () => {
+  expect(permissionsFor(profile).map(resourceName)).not.toContain('secrets');
+});
