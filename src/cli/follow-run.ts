@@ -83,6 +83,14 @@ export function showNews(
     shown.set(String(index), line);
     print(line);
   });
+  for (const [key, line] of [
+    ['lock', description.lock],
+    ['paused', pauseLine(description)],
+  ] as const) {
+    if (line === undefined || shown.get(key) === line) continue;
+    shown.set(key, line);
+    print(`  ${key}: ${line}`);
+  }
   const gate = description.waitingFor;
   if (gate === undefined || shown.get('gate') === gate.id) return;
   shown.set('gate', gate.id);
@@ -93,6 +101,13 @@ export function showNews(
   );
   print(`  or paste into the Temporal UI, update ${controls.decide}: ${exampleFor(gate)}`);
   print(`  or signal ${controls.approve}: ${exampleFor(gate, 'approve')}`);
+}
+
+function pauseLine({ paused, run, outcome }: RunDescription): string | undefined {
+  if (paused === undefined || outcome !== undefined) return undefined;
+  const by = paused.by === undefined ? '' : ` by ${paused.by}`;
+  const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
+  return `since ${paused.since}${by}${why}; go on: npx runbook resume '${run.workflowId}'`;
 }
 
 function exitStatus(report: RunReport): number {

@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander';
+import { addControlCommands } from './commands/control.ts';
 import { addDecisionCommands } from './commands/decide.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addListCommand } from './commands/list.ts';
+import { addLockCommands } from './commands/lock.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStackCommands } from './commands/stack.ts';
@@ -24,6 +26,8 @@ addListCommand(program);
 addStartCommand(program);
 addShowCommand(program);
 addDecisionCommands(program);
+addControlCommands(program);
+addLockCommands(program);
 for (const command of program.commands) command.exitOverride();
 
 endWithLauncher();

@@ -484,7 +484,7 @@ export class Run {
         at: new Date().toISOString(),
         planHash: plan.hash,
         target: plan.target,
-        undo,
+        undo: undo.map(onlyChange),
       }),
     );
   }
@@ -632,6 +632,23 @@ export class Run {
       controls: this.#controls.records,
     };
   }
+}
+
+/** A plan of one workload is its change, too; the rest of it would only make the lock hard to read. */
+function onlyChange({
+  changes,
+  write,
+  images,
+  formerImages,
+  formerReplicaSet,
+}: WorkloadChange): WorkloadChange {
+  return {
+    changes,
+    write,
+    images,
+    formerImages,
+    ...(formerReplicaSet === undefined ? {} : { formerReplicaSet }),
+  };
 }
 
 function shown(plan: Plan): NonNullable<RunRecord['plan']> {
