@@ -38,6 +38,13 @@ export class Controls {
     this.records.push(...(carried?.controls ?? []));
     this.ignored = carried?.ignoredSignals ?? 0;
     this.#paused = carried?.paused;
+  }
+
+  /**
+   * Registers the handlers. To be called when the run can answer and every other handler is there: signals that came
+   * first are handed over at once, and a fault of theirs would fail the workflow task for ever.
+   */
+  listen(): void {
     const descriptions = {
       pause: 'Wait before the next step. Optional: {"by": "your name", "reason": "why"}',
       resume: 'Go on after a pause. Optional: {"by": "your name", "reason": "why"}',
@@ -53,10 +60,7 @@ export class Controls {
         { description: descriptions[control] },
       );
     }
-  }
-
-  /** Counts signals of unknown names. To be called when every other handler is there: it gets what no other one takes. */
-  countTheRest(): void {
+    // Gets what no other handler takes.
     setDefaultSignalHandler(() => {
       this.count();
       this.ignored += 1;

@@ -55,6 +55,10 @@ export class Gatekeeper {
     this.ignored = carried?.ignoredDecisions ?? 0;
     this.#closed.push(...(carried?.closed ?? []));
     this.#former = carried?.gate;
+  }
+
+  /** Registers the handlers. To be called when the run can answer: what came first is handed over at once. */
+  listen(): void {
     setHandler(decideUpdate, (input) => this.#decide(input), {
       description:
         'Approve or reject what this run waits for. The refusal of a wrong decision is shown here.',

@@ -142,10 +142,11 @@ export class Run {
       },
       full: () => this.#controls.full,
     });
-    this.#controls.countTheRest();
     setHandler(describeQuery, () => this.#describe(), {
       description: 'Steps, plan, and what the run waits for.',
     });
+    this.#gatekeeper.listen();
+    this.#controls.listen();
     this.#progress.show();
   }
 
