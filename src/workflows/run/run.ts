@@ -431,7 +431,10 @@ export class Run {
     const scope = new CancellationScope();
     this.#scope = scope;
     try {
-      return await scope.run(async () => await work());
+      const result = await scope.run(async () => await work());
+      // A stop that came together with the result is a stop: its sender was told so.
+      this.#refuseWhenStopped();
+      return result;
     } catch (error) {
       // What else the work had begun is of no use any more.
       scope.cancel();

@@ -109,9 +109,10 @@ export class TargetLock {
   async release(keepLeftover: boolean): Promise<void> {
     if (this.#target === undefined || !this.#tried || this.#inheritedFrom !== undefined) return;
     this.#held = false;
-    this.#tried = false;
     const release = { target: this.#target, me: this.#me, ...this.#taking(), keepLeftover };
     await change('Give the lock back').releaseLock(release);
+    // Only now: a cancellation may have kept it from being given back, then the run's end does it.
+    this.#tried = false;
   }
 
   #taking(): { since?: string } {
