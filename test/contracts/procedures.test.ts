@@ -1,12 +1,18 @@
 import { expect, test } from '@jest/globals';
 import { procedures } from '../../src/contracts/procedures.ts';
+import { restartWorkloadRequestSchema } from '../../src/contracts/restart-workload.ts';
+import { rollbackRequestSchema } from '../../src/contracts/rollback.ts';
 import { rollingUpdateRequestSchema } from '../../src/contracts/rolling-update.ts';
 
-const schemas = { rollingUpdate: rollingUpdateRequestSchema };
+const schemas = {
+  rollingUpdate: rollingUpdateRequestSchema,
+  rollback: rollbackRequestSchema,
+  restartWorkload: restartWorkloadRequestSchema,
+};
 
 test('names are used once', () => {
-  const names = procedures.flatMap(({ name, workflowType }) => [name, workflowType]);
-  expect(new Set(names).size).toBe(names.length);
+  for (const names of [procedures.map(({ name }) => name), procedures.map((one) => one.workflowType)])
+    expect(new Set(names).size).toBe(names.length);
 });
 
 test.each([...procedures])(

@@ -24,6 +24,8 @@ describe('a target profile', () => {
       rollout: { startupAllowanceSeconds: 30, unschedulableAfterSeconds: 30 },
       proof: { bakeSeconds: 60, intervalSeconds: 5 },
       gate: { deadlineSeconds: 14400 },
+      lock: { waitSeconds: 60, preemptSeconds: 1200, pauseSeconds: 1800 },
+      heartbeatSeconds: 15,
       gitOps: 'stop',
     });
   });
@@ -38,6 +40,7 @@ describe('a target profile', () => {
       rollout: { startupAllowanceSeconds: -1 },
       proof: { bakeSeconds: 1.5, intervalSeconds: 0 },
       gate: { deadlineSeconds: 0 },
+      heartbeatSeconds: 16,
       gitOps: 'no',
       extra: true,
     };
@@ -55,6 +58,7 @@ describe('a target profile', () => {
       /^proof\.bakeSeconds: must be a whole number$/,
       /^proof\.intervalSeconds: must be at least 1$/,
       /^gate\.deadlineSeconds: must be at least 1$/,
+      /^heartbeatSeconds: must be at most 15$/,
       /^gitOps: must be one of stop, ignore$/,
       /^unknown field "extra"$/,
     ];

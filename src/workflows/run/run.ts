@@ -73,7 +73,7 @@ export interface RunOptions {
 }
 
 /** The headings of a procedure's page that stand for the shared part of a change. */
-export interface ChangeSteps {
+interface ChangeSteps {
   lock: string;
   recheck: string;
   approve: string;
