@@ -1,5 +1,5 @@
 import type { Control } from '../contracts/run.ts';
-import { excerpt } from './text.ts';
+import { excerpt, oneLine } from './text.ts';
 
 /** What a person sent with pause, resume or abort. The name of the signal is the message: junk beside it is left out. */
 export function readControl(input: unknown): Control {
@@ -13,5 +13,7 @@ export function readControl(input: unknown): Control {
 }
 
 function line(value: unknown, most: number): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? excerpt(value.trim(), most) : undefined;
+  if (typeof value !== 'string') return undefined;
+  const text = oneLine(value).trim();
+  return text === '' ? undefined : excerpt(text, most);
 }
