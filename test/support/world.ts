@@ -133,11 +133,7 @@ export class World {
   }
 
   /** Starts a run with any input at all, as the Temporal UI would. */
-  async start(
-    input: unknown,
-    workflowId = unique('run'),
-    workflowType = 'rollingUpdate',
-  ): Promise<TestRun> {
+  async start(input: unknown, workflowId = unique('run'), workflowType = 'rollingUpdate'): Promise<TestRun> {
     const handle = await this.client.workflow.start(workflowType, {
       taskQueue: this.queue,
       workflowId,
@@ -195,6 +191,12 @@ export class TestRun {
     const gate = await this.gate(after);
     await this.decide(decisionFor(gate));
     return gate;
+  }
+
+  /** Approves the first gate and waits for the end. */
+  async approveAndEnd(): ReturnType<TestRun['end']> {
+    await this.approve();
+    return await this.end();
   }
 
   /** The report of the run once it has ended, and the failure it ended with, if it failed. */
