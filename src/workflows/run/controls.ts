@@ -12,14 +12,29 @@ export interface Stop {
 /** How many controls a run remembers; the rest is only counted. */
 const mostRecords = 100;
 
-/** At a gate, where nothing is held, the run continues as a new one long before the server refuses signals (at 10,000). */
+/**
+ * At a gate, where nothing is held, the run continues as a new one long before the server refuses signals (at 10,000).
+ * While signals come faster than a workflow task takes, the server refuses that as well: then it happens at 10,000,
+ * when nothing comes any more.
+ */
 const manyMessages = 500;
 
 /** Elsewhere it cannot; it ends, and undoes, while `abort` still gets through. */
 const tooManyMessages = 9000;
 
-/** The server ends a run without asking at 50 MB. */
-const tooManyBytes = 30_000_000;
+/**
+ * The server ends a run without asking at 50 MB, and ends workflow tasks early while large signals come in: the undo
+ * needs room. A run that nobody floods stays far below this.
+ */
+const tooManyBytes = 10_000_000;
+
+/** What the controls need of their run. */
+export interface ControlsOptions {
+  /** Called after every control that changed something. */
+  onChange: () => void;
+  /** True while the run waits where it may continue as a new one. */
+  mayContinue: () => boolean;
+}
 
 /** Takes pause, resume and abort, at any point of a run. The handlers are synchronous and cannot throw, whatever is sent. */
 export class Controls {
@@ -30,11 +45,10 @@ export class Controls {
   #paused: { since: string; by?: string; reason?: string } | undefined;
   #stop: Stop | undefined;
   #ending = false;
-  readonly #onChange: () => void;
+  readonly #run: ControlsOptions;
 
-  /** `onChange` is called after every control that changed something. */
-  constructor(carried: Carried | undefined, onChange: () => void) {
-    this.#onChange = onChange;
+  constructor(carried: Carried | undefined, run: ControlsOptions) {
+    this.#run = run;
     this.records.push(...(carried?.controls ?? []));
     this.ignored = carried?.ignoredSignals ?? 0;
     this.#paused = carried?.paused;
@@ -91,6 +105,7 @@ export class Controls {
     const { historySize } = workflowInfo();
     if (this.#stop !== undefined || this.#ending) return;
     if (this.#messages < tooManyMessages && historySize < tooManyBytes) return;
+    if (this.#run.mayContinue()) return;
     this.#stopWith({
       type: 'Flooded',
       message: `${this.#messages} signals and updates reached this run; it ends before Temporal would refuse more of them`,
@@ -124,12 +139,12 @@ export class Controls {
       case 'pause':
         if (this.#paused !== undefined) return 'the run was paused already';
         this.#paused = { since: new Date().toISOString(), ...sent };
-        this.#onChange();
+        this.#run.onChange();
         return 'the run pauses before its next step';
       case 'resume':
         if (this.#paused === undefined) return 'the run was not paused';
         this.#paused = undefined;
-        this.#onChange();
+        this.#run.onChange();
         return 'the run goes on';
       case 'abort':
         this.#stopWith({ type: 'Aborted', message: aborted(sent) });
@@ -140,7 +155,7 @@ export class Controls {
   #stopWith(stop: Stop): void {
     this.#stop = stop;
     this.#paused = undefined;
-    this.#onChange();
+    this.#run.onChange();
   }
 }
 

@@ -132,8 +132,11 @@ export class Run {
     this.#startedAt = this.#carried?.startedAt ?? new Date().toISOString();
     this.#lock = new TargetLock(this.ref);
     this.#progress = new Progress(() => this.#describe());
-    this.#controls = new Controls(this.#carried, () => {
-      this.#controlled();
+    this.#controls = new Controls(this.#carried, {
+      onChange: () => {
+        this.#controlled();
+      },
+      mayContinue: () => this.#gatekeeper.waitingFor !== undefined && !this.#lock.held,
     });
     this.#gatekeeper = new Gatekeeper(this.#carried, {
       currentStep: () => this.#progress.current,
