@@ -1,4 +1,4 @@
-// `npm run faults [-- --shard i/n] [-- --case TEXT]`: harms runs of every changing procedure at every point, on a
+// `npm run faults [-- --shard i/n] [-- --case TEXT] [-- --minutes N]`: harms runs of every changing procedure at every point, on a
 // stack of its own, compares each with an undisturbed run, and keeps the table in docs/faults.md.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { phasePrinter } from '../src/local/phases.ts';
 import { startStack } from '../src/local/stack.ts';
 import type { Stack } from '../src/local/stack-types.ts';
 import { messageOf } from '../src/local/wait.ts';
-import { casesOf, type Case } from '../test/faults/cases.ts';
+import { casesOf, nameOf, type Case } from '../test/faults/cases.ts';
 import { scenarios } from '../test/faults/scenarios.ts';
 import { inLanes, runCase, runUndisturbed, type CaseResult } from '../test/faults/support/run-cases.ts';
 import { writeBundle } from '../test/support/bundle.ts';
@@ -20,16 +20,18 @@ const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs', 'faults.md');
 const markers = ['<!-- table: begin -->', '<!-- table: end -->'] as const;
 
-const { values } = parseArgs({ options: { shard: { type: 'string' }, case: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { shard: { type: 'string' }, case: { type: 'string' }, minutes: { type: 'string' } },
+});
 const startedAt = Date.now();
 const stack = await start();
 try {
   const cases = choose(await allCases());
   console.log(`${cases.length} cases`);
-  const results = await inLanes(cases, work);
-  const failed = results.filter(({ ok }) => !ok).length;
+  const results = await workOn(cases);
+  const failed = results.filter((result) => result?.ok === false).length;
   const seconds = Math.round((Date.now() - startedAt) / 1000);
-  console.log(`${cases.length} cases, ${failed} failed, ${seconds} s`);
+  console.log(`${summarise(results)}, ${seconds} s`);
   // A few chosen cases say nothing about the rest: the table stays.
   if (values.case === undefined) writeTable(cases, results, seconds);
   process.exitCode = failed === 0 ? 0 : 1;
@@ -82,6 +84,31 @@ function choose(cases: Case[]): Case[] {
     .filter((_, index) => index % shards === shard - 1);
 }
 
+/** What writes late and what is killed after its writes first: when the minutes are over, no other case begins. */
+async function workOn(cases: Case[]): Promise<(CaseResult | undefined)[]> {
+  const until = startedAt + Number(values.minutes ?? Infinity) * 60_000;
+  const order = [...cases.entries()].sort(([, left], [, right]) => weight(left) - weight(right));
+  const results: (CaseResult | undefined)[] = cases.map(() => undefined);
+  await inLanes(order, async ([index, one]) => {
+    if (Date.now() < until) results[index] = await work(one);
+  });
+  return results;
+}
+
+function weight({ fault, point, activity, reference }: Case): number {
+  if (fault.includes('late write')) return 1;
+  const writes = reference.activities.some((one) => one.writes > 0 && activity === nameOf(one));
+  if (fault === 'worker killed') return point === 'end' && writes ? 0 : 3;
+  return 2;
+}
+
+function summarise(results: (CaseResult | undefined)[]): string {
+  const ran = results.filter((result) => result !== undefined);
+  const left = results.length - ran.length;
+  const failed = ran.filter(({ ok }) => !ok).length;
+  return `${ran.length} cases, ${failed} failed${left === 0 ? '' : `, ${left} not run`}`;
+}
+
 async function work(one: Case): Promise<CaseResult> {
   const result = await runCase(one);
   console.log(
@@ -94,17 +121,14 @@ function describe({ scenario, fault, activity, point }: Case): string {
   return [scenario.name, fault, activity, point].filter((part) => part !== '').join(' | ');
 }
 
-function writeTable(cases: Case[], results: CaseResult[], seconds: number): void {
-  const failed = results.filter(({ ok }) => !ok).length;
+function writeTable(cases: Case[], results: (CaseResult | undefined)[], seconds: number): void {
   const rows = cases.map(({ scenario, fault, activity, point }, index) => {
-    const { ok, remark, seconds } = results[index] ?? { ok: false, remark: 'not run', seconds: 0 };
-    const result = `${ok ? 'ok' : '**failed**'}${remark === '' ? '' : `: ${remark.slice(0, 200)}`}`;
-    const cells = [scenario.name, fault, activity, point, result, seconds.toFixed(1)];
+    const cells = [scenario.name, fault, activity, point, ...resultCells(results[index])];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
   });
   const part = values.shard === undefined ? '' : `, only shard ${values.shard}`;
   const table = [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}${part}: ${cases.length} cases, ${failed} failed, ${seconds} s.`,
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}${part}: ${summarise(results)}, ${seconds} s.`,
     '',
     '| scenario | fault | activity | point | result | seconds |',
     '|---|---|---|---|---|---|',
@@ -114,6 +138,15 @@ function writeTable(cases: Case[], results: CaseResult[], seconds: number): void
   const [before = '', rest = ''] = text.split(markers[0]);
   const after = rest.split(markers[1])[1] ?? '';
   writeFileSync(page, `${before}${markers[0]}\n${table.join('\n')}\n${markers[1]}${after}`);
+}
+
+function resultCells(result: CaseResult | undefined): [string, string] {
+  if (result === undefined) return ['not run', ''];
+  const { ok, remark, seconds } = result;
+  return [
+    `${ok ? 'ok' : '**failed**'}${remark === '' ? '' : `: ${remark.slice(0, 200)}`}`,
+    seconds.toFixed(1),
+  ];
 }
 
 /** With a plus when the tree holds more than that commit. */

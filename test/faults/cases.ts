@@ -3,6 +3,7 @@ import {
   apiServerAway,
   editedBefore,
   everyRequestSlow,
+  holderTerminated,
   oneOfTwoKilled,
   temporalKilled,
   watchesBroken,
@@ -34,22 +35,57 @@ export interface Case {
 type Point = Omit<Case, 'scenario' | 'reference' | 'activity'>;
 type Place = Omit<Case, 'scenario' | 'reference'>;
 
-/** A worker killed at every point of every activity, and a late write of every activity that writes. */
-/** Every case of a scenario. With real pods only what the points without pods cannot show. */
+/** Every case of a scenario, as far as it goes: with real pods only what the points without pods cannot show. */
 export function casesOf(scenario: Scenario, reference: Reference): Case[] {
   const { activities } = reference;
-  const harmed = scenario.realPods ? activities.filter(({ requests }) => requests > 0) : activities;
+  const { realPods, extent } = scenario;
+  const harmed = realPods ? activities.filter(({ requests }) => requests > 0) : activities;
   const places = [
-    ...harmed.flatMap((activity) => [...killPoints(activity), ...latePoints(activity)].map(at(activity))),
-    ...(scenario.realPods
+    ...(extent === 'few' ? fewPoints(activities) : harmed.flatMap(allPoints)),
+    ...(realPods
       ? [{ fault: 'watches broken off, then 410', activity: '', point: '', inflict: watchesBroken }]
       : []),
     { fault: 'every API request 2 s late', activity: '', point: '', inflict: everyRequestSlow },
     ...twoWorkers(activities),
-    ...serversAway(activities),
-    ...edits(scenario, activities),
+    ...(extent === 'all' ? disturbances(scenario, activities) : []),
   ];
   return places.map((place) => ({ scenario, reference, ...place }));
+}
+
+/** A worker killed at every point of an activity, and a late write of one that writes. */
+function allPoints(activity: ActivityRecord): Place[] {
+  return [...killPoints(activity), ...latePoints(activity)].map(at(activity));
+}
+
+function fewPoints(activities: ActivityRecord[]): Place[] {
+  const writing = activities.filter(({ writes }) => writes > 0);
+  const watching = activities.filter(({ type }) => ['followRollout', 'proveHealthy'].includes(type));
+  const fault = 'worker killed';
+  return [
+    ...writing.map((activity) => at(activity)({ fault, point: 'end', inflict: killedAtEnd(activity) })),
+    ...writing
+      .filter(({ type }) => type === 'applyWrite')
+      .flatMap((activity) => latePoints(activity).map(at(activity))),
+    ...watching.flatMap((activity) => killPoints(activity).map(at(activity))),
+  ];
+}
+
+function disturbances(scenario: Scenario, activities: ActivityRecord[]): Place[] {
+  const waits = !scenario.realPods && scenario.outcome === 'succeeded';
+  return [
+    ...serversAway(activities),
+    ...edits(scenario, activities),
+    ...(waits
+      ? [
+          {
+            fault: 'holder terminated while another run waits',
+            activity: '',
+            point: '',
+            inflict: holderTerminated,
+          },
+        ]
+      : []),
+  ];
 }
 
 /** Names an activity in the table: its type alone may stand for several. */
@@ -70,9 +106,11 @@ function twoWorkers(activities: ActivityRecord[]): Place[] {
 /** While the run plans, changes and watches, and while it undoes. */
 function serversAway(activities: ActivityRecord[]): Place[] {
   const asking = activities.filter(({ requests }) => requests > 0);
-  const firstWrite = asking.findIndex(({ writes }) => writes > 0);
-  const lastWrite = asking.findLastIndex(({ writes }) => writes > 0);
-  const chosen = [...new Set([0, firstWrite, firstWrite + 1, lastWrite])].flatMap(
+  const firstWrite = asking.findIndex(({ type }) => type === 'applyWrite');
+  const lastWrite = asking.findLastIndex(({ type }) => type === 'applyWrite');
+  const taken = asking.findIndex(({ type }) => type === 'takeLock');
+  const released = asking.findLastIndex(({ type }) => type === 'releaseLock');
+  const chosen = [...new Set([0, taken, firstWrite, firstWrite + 1, lastWrite, released])].flatMap(
     (index) => asking[index] ?? [],
   );
   return chosen.flatMap((activity) => [
@@ -90,24 +128,27 @@ const annotated: Edit = {
   name: 'annotate',
   line: ['annotate', 'deployment', 'alecs-server', 'edit=1'],
   leaves: '"edit":"1"',
+  shown: 'edit',
 };
 const environment: Edit = {
   name: 'set env',
   line: ['set', 'env', 'deployment/alecs-server', 'EDIT=1'],
   leaves: '"name":"EDIT"',
+  shown: 'EDIT',
 };
 /** Within the limits of the demo's autoscaler, which would put anything else right. */
 const scaled: Edit = {
   name: 'scale',
   line: ['scale', 'deployment/alecs-server', '--replicas=4'],
   leaves: '"replicas":4',
+  shown: 'replicas',
 };
 
 /** By someone else, before each activity that looks at the cluster. Without pods there is nothing to scale. */
 function edits({ realPods }: Scenario, activities: ActivityRecord[]): Place[] {
   const kinds = realPods ? [environment, scaled] : [annotated, environment];
   return activities
-    .filter(({ requests }) => requests > 0)
+    .filter(({ type, requests }) => requests > 0 && !type.endsWith('Lock'))
     .flatMap((activity) =>
       kinds.map((edit) =>
         at(activity)({
@@ -135,9 +176,21 @@ function killPoints(activity: ActivityRecord): Point[] {
 
 function latePoints(activity: ActivityRecord): Point[] {
   if (activity.writes === 0) return [];
+  const isOfLock = activity.type !== 'applyWrite';
+  const heldLater = 'held by a later run';
   const fault = 'worker hangs, late write';
   return [
     { fault, point: 'on the wire', inflict: lateOnTheWire(activity) },
     { fault, point: 'before it is sent', inflict: lateToSend(activity) },
+    ...(isOfLock
+      ? [
+          {
+            fault,
+            point: `before it is sent, lock ${heldLater}`,
+            inflict: lateToSend(activity, heldLater),
+          },
+          { fault, point: `on the wire, lock ${heldLater}`, inflict: lateOnTheWire(activity, heldLater) },
+        ]
+      : []),
   ];
 }

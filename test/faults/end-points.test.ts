@@ -1,30 +1,26 @@
-import { beforeAll, expect, jest, test } from '@jest/globals';
-import { casesOf, nameOf, type Case } from './cases.ts';
-import { scenarios } from './scenarios.ts';
+import { expect, jest, test } from '@jest/globals';
+import { scenarios, type Scenario } from './scenarios.ts';
+import { killedAtEveryEnd } from './support/faults.ts';
 import { inLanes, runCase, runUndisturbed } from './support/run-cases.ts';
 
-// Every killed worker costs the heartbeat timeout of what it did; several cases wait for theirs at once.
+// Every killed worker costs a heartbeat timeout and the start of the next one, on two busy cores.
 jest.setTimeout(240_000);
 
-let cases: Case[];
+// What is undone has every activity of what is not, and those of the undo.
+const undone = scenarios.filter(({ realPods, outcome }) => !realPods && outcome === 'undone');
 
-beforeAll(async () => {
-  const fast = scenarios.filter(({ realPods }) => !realPods);
-  const lists = await inLanes(fast, async (scenario) =>
-    casesOf(scenario, await runUndisturbed(scenario)).filter(isEndOfWriting),
-  );
-  cases = lists.flat();
-});
-
-test('a worker killed when an activity has written and not yet reported changes nothing of the result', async () => {
-  const results = await inLanes(cases, async (one) => ({
-    where: `${one.scenario.name}, ${one.activity}`,
-    ...(await runCase(one)),
-  }));
-  expect(results.length).toBeGreaterThan(0);
+test('workers killed whenever an activity has written and not yet reported change nothing of the result', async () => {
+  const results = await inLanes(undone, killAtEveryEnd);
+  expect(new Set(undone.map(({ procedure }) => procedure)).size).toBe(3);
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
+  for (const { killed } of results) expect(killed).toBeGreaterThan(3);
 });
 
-function isEndOfWriting({ point, activity, reference }: Case): boolean {
-  return point === 'end' && reference.activities.some((one) => one.writes > 0 && nameOf(one) === activity);
+async function killAtEveryEnd(
+  scenario: Scenario,
+): Promise<{ where: string; killed: number; ok: boolean; remark: string }> {
+  const reference = await runUndisturbed(scenario);
+  const writing = reference.activities.filter(({ writes }) => writes > 0);
+  const { ok, remark } = await runCase({ scenario, reference, inflict: killedAtEveryEnd(writing) });
+  return { where: scenario.name, killed: writing.length, ok, remark };
 }

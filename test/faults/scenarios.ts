@@ -1,3 +1,5 @@
+import { restartWorkloadSteps } from '../../src/contracts/restart-workload.ts';
+import { rollbackSteps } from '../../src/contracts/rollback.ts';
 import { rollingUpdateSteps } from '../../src/contracts/rolling-update.ts';
 import type { Decision, Gate, Outcome } from '../../src/contracts/run.ts';
 import { deployDemo } from '../../src/local/demo-target.ts';
@@ -26,6 +28,11 @@ export interface Scenario {
   leaves: string;
   /** Pods that really run: slow, so that only the faults about pods are tried. */
   realPods: boolean;
+  /**
+   * `all`: every point and every disturbance. `points`: every point of every activity. `few`: the ends of what writes,
+   * and the start and the end of what watches.
+   */
+  extent: 'all' | 'points' | 'few';
 }
 
 /** A Deployment without pods: its rollout is complete at once, and its health is unknown, which asks a person. */
@@ -38,6 +45,30 @@ const sleeper: Pick<Scenario, 'prepare' | 'profile' | 'realPods'> = {
   realPods: false,
 };
 
+/** The same, with an earlier revision to go back to. */
+const updatedSleeper: typeof sleeper = {
+  ...sleeper,
+  async prepare(place) {
+    await sleeper.prepare(place);
+    await place.kubectl('set', 'image', 'deployment/alecs-server', 'sleeper=sleeper:2');
+    await place.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=60s');
+  },
+};
+
+/** Two of them. */
+const twoSleepers: typeof sleeper = {
+  ...sleeper,
+  async prepare(place) {
+    await sleeper.prepare(place);
+    await place.kubectl('create', 'deployment', 'first', '--image=sleeper:1', '--replicas=0');
+    await place.kubectl('rollout', 'status', 'deployment/first', '--timeout=60s');
+  },
+  profile: (namespace) => {
+    const one = { kind: 'Deployment', container: 'sleeper' };
+    return { ...sleeperProfile(namespace), workloads: { 'alecs-server': one, first: one } };
+  },
+};
+
 const demoService: Pick<Scenario, 'prepare' | 'profile' | 'realPods'> = {
   async prepare({ namespace }) {
     await deployDemo(stack(), { namespace, onPhase: () => undefined });
@@ -45,6 +76,24 @@ const demoService: Pick<Scenario, 'prepare' | 'profile' | 'realPods'> = {
   profile: demoProfile,
   realPods: true,
 };
+
+const updatedDemoService: typeof demoService = {
+  ...demoService,
+  async prepare(place) {
+    await demoService.prepare(place);
+    await place.kubectl('set', 'image', 'deployment/alecs-server', `alecs=${image('1.7.5')}`);
+    await place.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=120s');
+  },
+};
+
+const rollback = { procedure: 'rollback', input: { revision: 1 } };
+const restart = { procedure: 'restartWorkload', leaves: 'kubectl.kubernetes.io/restartedAt' };
+const waves = { waves: [['first'], ['alecs-server']] };
+
+/** The first question about health is about the first wave. */
+function rejectsSecondWave({ id, step }: Gate): Decision['decision'] {
+  return step === restartWorkloadSteps.verify && id !== 'gate-2' ? 'reject' : 'approve';
+}
 
 export const scenarios: Scenario[] = [
   {
@@ -55,6 +104,7 @@ export const scenarios: Scenario[] = [
     ...sleeper,
     decide: () => 'approve',
     outcome: 'succeeded',
+    extent: 'all',
   },
   {
     name: 'rolling update, undone',
@@ -64,6 +114,7 @@ export const scenarios: Scenario[] = [
     ...sleeper,
     decide: ({ step }) => (step === rollingUpdateSteps.verify ? 'reject' : 'approve'),
     outcome: 'undone',
+    extent: 'all',
   },
   {
     name: 'rolling update of real pods',
@@ -73,5 +124,60 @@ export const scenarios: Scenario[] = [
     ...demoService,
     decide: () => 'approve',
     outcome: 'succeeded',
+    extent: 'all',
+  },
+  {
+    name: 'rollback',
+    ...rollback,
+    leaves: '"image":"sleeper:1"',
+    ...updatedSleeper,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
+  },
+  {
+    name: 'rollback, undone',
+    ...rollback,
+    leaves: '"image":"sleeper:1"',
+    ...updatedSleeper,
+    decide: ({ step }) => (step === rollbackSteps.verify ? 'reject' : 'approve'),
+    outcome: 'undone',
+    extent: 'points',
+  },
+  {
+    name: 'rollback of real pods',
+    ...rollback,
+    leaves: `"image":"${image('1.7.4')}"`,
+    ...updatedDemoService,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'few',
+  },
+  {
+    name: 'restart in two waves',
+    ...restart,
+    input: waves,
+    ...twoSleepers,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
+  },
+  {
+    name: 'restart in two waves, second undone',
+    ...restart,
+    input: waves,
+    ...twoSleepers,
+    decide: rejectsSecondWave,
+    outcome: 'undone',
+    extent: 'points',
+  },
+  {
+    name: 'restart of real pods',
+    ...restart,
+    input: {},
+    ...demoService,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'few',
   },
 ];

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { unmarked } from './cluster-state.ts';
+import { standsOnLock, unmarked } from './cluster-state.ts';
+import { changesOf, outsideOfLock, repeatRemark, withoutRepeats } from './effects.ts';
 import type { Ending } from './stage.ts';
 
 /** Waits for something that a fault depends on. @throws with what it was when it does not come in time. */
@@ -16,24 +17,41 @@ export async function within<T>(coming: Promise<T>, seconds: number, what: strin
   }
 }
 
-/** The same end as without the fault: outcome, state, and every effect once. */
-export function mustEqual(ending: Ending, reference: Ending): void {
+/** The same end as without the fault: outcome, state, and every effect once and in its order. @returns a remark */
+export function mustEqual(ending: Ending, reference: Ending): string {
   if (ending.outcome !== reference.outcome)
     throw new Error(`ended as ${ending.outcome} instead of ${reference.outcome}`);
   mustBeSame('state', ending.state, reference.state);
-  mustBeSame('effects', ending.effects, reference.effects);
+  mustHaveFreeLock(ending);
+  const effects = withoutRepeats(ending.effects);
+  const expected = withoutRepeats(reference.effects);
+  mustBeSame('effects', effects.once, expected.once);
+  if (effects.once.join('\n') !== expected.once.join('\n'))
+    throw new Error(`effects in another order: ${effects.once.join(' ')}`);
+  return repeatRemark(effects);
 }
 
-/** The state from before the run, except for the marks of the run; and nothing was written twice. */
-export function mustBeBack(ending: Ending, before: string[]): void {
+/** What people last agreed to, except for the marks of the run; and nothing was written twice. */
+export function mustBeBack(ending: Ending, agreed: string[]): void {
   if (ending.outcome !== 'undone' && ending.outcome !== 'aborted')
     throw new Error(`ended as ${ending.outcome} instead of undone or aborted`);
-  mustBeSame('state after the undo', unmarked(ending.state), unmarked(before));
+  mustBeSame('state after the undo', unmarked(ending.state), unmarked(agreed));
+  mustHaveFreeLock(ending);
   mustBeOnce(ending.effects);
 }
 
+/** Nobody holds the lock, nothing is half done, and whatever was written was written under it. */
+export function mustHaveFreeLock({ state, effects }: Ending): void {
+  const left = standsOnLock(state);
+  if (left.length > 0) throw new Error(`the lock is not free; on it: ${left.join(', ')}`);
+  const outside = outsideOfLock(effects);
+  if (outside !== undefined) throw new Error(`not under the lock: ${outside} among ${effects.join(' ')}`);
+}
+
+/** Locks excepted: those may be taken and given back again and again. */
 export function mustBeOnce(effects: string[]): void {
-  const twice = effects.find((effect, index) => effects.indexOf(effect) !== index);
+  const changes = changesOf(effects);
+  const twice = changes.find((effect, index) => changes.indexOf(effect) !== index);
   if (twice !== undefined) throw new Error(`written twice: ${twice}`);
 }
 

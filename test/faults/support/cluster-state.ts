@@ -1,12 +1,12 @@
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
+import { lockAnnotations } from '../../../src/contracts/lock.ts';
 import { changeAnnotation } from '../../../src/contracts/names.ts';
 
 const kinds = [
   ['apps/v1', 'Deployment'],
   ['apps/v1', 'ReplicaSet'],
   ['v1', 'ConfigMap'],
-  ['coordination.k8s.io/v1', 'Lease'],
 ] as const;
 
 /** What the cluster itself counts, dates and derives; it differs between two equal runs. */
@@ -20,20 +20,22 @@ const volatile = new Set([
   'deployment.kubernetes.io/revision',
   'deployment.kubernetes.io/revision-history',
   'pod-template-hash',
+  'acquireTime',
+  'renewTime',
+  'leaseTransitions',
 ]);
 
-/** A line for every object that matters in a namespace, equal for equal states. */
+/** A line for every object that matters in a namespace, and for the lock; equal for equal states. */
 export async function clusterState(
   gateway: KubernetesGateway,
   namespace: string,
+  lease: KubernetesObject | undefined,
   plain: (text: string) => string,
 ): Promise<string[]> {
   const lists = await Promise.all(
     kinds.map(async ([apiVersion, kind]) => (await gateway.list({ apiVersion, kind, namespace })).items),
   );
-  return lists
-    .flat()
-    .filter(matters)
+  return [...lists.flat().filter(matters), ...(lease === undefined ? [] : [lease])]
     .map((object) => plain(JSON.stringify(named(object), leaveOutVolatile)))
     .sort();
 }
@@ -46,6 +48,17 @@ export function unmarked(state: string[]): string[] {
     const { [changeAnnotation]: mark, ...annotations } = object.metadata.annotations ?? {};
     return [JSON.stringify({ ...object, metadata: { ...object.metadata, annotations } })];
   });
+}
+
+/** What still stands on the lock of a state: nothing, when it is free and nothing is half done. */
+export function standsOnLock(state: string[]): string[] {
+  const leases = state
+    .map((line) => JSON.parse(line) as KubernetesObject)
+    .filter(({ kind }) => kind === 'Lease');
+  return leases.flatMap(({ metadata: { annotations = {} }, spec }) => [
+    ...[lockAnnotations.holder, lockAnnotations.leftover].filter((name) => annotations[name] !== undefined),
+    ...('holderIdentity' in (spec as object) ? ['holderIdentity'] : []),
+  ]);
 }
 
 /** Old ReplicaSets are history; the authority's ConfigMap is in every namespace. */

@@ -1,5 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { mustBeOnce, mustEqual, within } from './checks.ts';
+import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
+import { decisionFor } from '../../support/world.ts';
+import { waitFor } from '../../../src/local/wait.ts';
+import { mustBeOnce, mustBeSame, mustEqual, mustHaveFreeLock, within } from './checks.ts';
+import { unmarked } from './cluster-state.ts';
 import type { Fault } from './faults.ts';
 import type { ActivityRecord } from './journal.ts';
 import type { WatchFate } from './kubernetes-proxy.ts';
@@ -25,8 +29,7 @@ export function apiServerAway({ id }: ActivityRecord): Fault {
     }));
     await stage.startRun();
     await within(back.promise, 60 + awaySeconds, 'the API server to come back');
-    mustEqual(await stage.end(), reference);
-    return `away for ${awaySeconds} s`;
+    return [`away for ${awaySeconds} s`, mustEqual(await stage.end(), reference)].filter(Boolean).join('; ');
   };
 }
 
@@ -35,8 +38,7 @@ export const everyRequestSlow: Fault = async (stage, reference) => {
   const worker = await stage.startWorker();
   worker.kubernetes.delayMilliseconds = 2000;
   await stage.startRun();
-  mustEqual(await stage.end(), reference);
-  return '';
+  return mustEqual(await stage.end(), reference);
 };
 
 /** The first watches are broken off after their first events, the next ones are told that they are too old. */
@@ -45,9 +47,9 @@ export const watchesBroken: Fault = async (stage, reference) => {
   const worker = await stage.startWorker();
   worker.kubernetes.watchFate = () => fates.shift() ?? 'forward';
   await stage.startRun();
-  mustEqual(await stage.end(), reference);
+  const remark = mustEqual(await stage.end(), reference);
   if (fates.length > 0) throw new Error(`only ${8 - fates.length} of 8 watches were opened`);
-  return '';
+  return remark;
 };
 
 /** Two workers share the run; one of them dies when it gets its n-th task. */
@@ -65,8 +67,7 @@ export function oneOfTwoKilled(tasks: number): Fault {
     await Promise.all([stage.startWorker(tap), stage.startWorker(tap)]);
     await stage.startRun();
     await within(struck.promise, 60, 'the fault to strike');
-    mustEqual(await stage.end(), reference);
-    return '';
+    return mustEqual(await stage.end(), reference);
   };
 }
 
@@ -84,10 +85,47 @@ export function temporalKilled({ id }: ActivityRecord): Fault {
     }));
     await stage.startRun();
     await within(restarted.promise, 120, 'Temporal to be killed and started again');
-    mustEqual(await stage.end(), reference);
-    return '';
+    return mustEqual(await stage.end(), reference);
   };
 }
+
+/**
+ * A run is terminated when it holds the lock and has changed something, while another one waits for the lock. The other
+ * one stops, since something is half done; the next one is asked about that, and puts the former state back.
+ */
+export const holderTerminated: Fault = async (stage) => {
+  const before = await stage.settledState();
+  await stage.startWorker();
+  stage.stopAnswering();
+  await stage.startRun();
+  await stage.run.gate(await stage.run.approve());
+  const waiting = await stage.startOther();
+  await waiting.approve();
+  await waitFor(
+    async () => ((await waiting.describe()).lock?.includes('holds the target') === true ? true : undefined),
+    {
+      what: 'the other run to wait for the lock',
+      timeoutMilliseconds: 30_000,
+    },
+  );
+  await stage.run.handle.terminate('a test');
+  const stopped = (await waiting.end()).report;
+  if (stopped.outcome !== 'failed' || !/died in the middle/.test(stopped.error ?? ''))
+    throw new Error(`the run that waited ended as ${stopped.outcome}: ${stopped.error ?? '-'}`);
+  const third = await stage.startOther();
+  const asked = await third.gate();
+  if (!asked.question.startsWith('Half-done change')) throw new Error(`the next run asks: ${asked.question}`);
+  await third.decide(decisionFor(asked));
+  const planned = await third.gate(asked);
+  await third.decide(decisionFor(planned, 'reject'));
+  const { outcome } = (await third.end()).report;
+  if (outcome !== 'rejected') throw new Error(`the next run ended as ${outcome}`);
+  const state = await stage.settledState();
+  mustBeSame('state after the half-done change was undone', unmarked(state), unmarked(before));
+  // The dead run gave nothing back; who took the lock over did.
+  mustHaveFreeLock({ outcome, state, effects: [] });
+  return 'the one that waited stopped and said why; the next one undid the half-done change';
+};
 
 /** What someone else does to the workload while a run is at work on it. */
 export interface Edit {
@@ -95,6 +133,8 @@ export interface Edit {
   line: string[];
   /** What the cluster must hold of it in the end, as text. */
   leaves: string;
+  /** What a plan says that replaces it on purpose, such as that of a rollback. */
+  shown: string;
 }
 
 /** An edit just before an activity begins: it stays, and the run's own values are there entirely or not at all. */
@@ -112,13 +152,21 @@ export function editedBefore({ id }: ActivityRecord, edit: Edit): Fault {
     }));
     await stage.startRun();
     await within(edited.promise, 60, 'the edit');
-    const { outcome, state, effects } = await stage.end();
-    const deployment = state.find((line) => line.includes('"kind":"Deployment"')) ?? '';
-    if (!deployment.includes(edit.leaves)) throw new Error(`the edit is gone from ${deployment}`);
+    const ending = await stage.end();
+    const { outcome, state, effects } = ending;
+    const deployment = state.find((line) => isWorkload(JSON.parse(line) as KubernetesObject)) ?? '';
+    const replaced = outcome === 'succeeded' && stage.approvedPlan.includes(edit.shown);
+    if (!deployment.includes(edit.leaves) && !replaced)
+      throw new Error(`the edit is gone from ${deployment}; approved: ${stage.approvedPlan}`);
     mustFit(stage, outcome, deployment);
+    mustHaveFreeLock(ending);
     mustBeOnce(effects);
-    return `ended as ${outcome}`;
+    return `ended as ${outcome}${replaced ? ', the plan that people approved replaced the edit' : ''}`;
   };
+}
+
+function isWorkload({ kind, metadata }: KubernetesObject): boolean {
+  return kind === 'Deployment' && metadata.name === 'alecs-server';
 }
 
 function mustFit({ scenario }: Stage, outcome: string, deployment: string): void {

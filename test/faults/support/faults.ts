@@ -1,6 +1,8 @@
-import { mustBeBack, mustBeSame, mustEqual, within } from './checks.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { mustBeBack, mustBeSame, mustEqual, mustHaveFreeLock, within } from './checks.ts';
+import { changesOf } from './effects.ts';
 import type { ActivityRecord } from './journal.ts';
-import type { Reference, Stage } from './stage.ts';
+import { heartbeatSeconds, type Reference, type Stage } from './stage.ts';
 import type { ActivityTask, Verdict } from './temporal-proxy.ts';
 import type { TracedRequest, WorkerProcess, WorkerTap } from './worker-process.ts';
 
@@ -39,6 +41,29 @@ export function killedAtEnd({ id }: ActivityRecord): Fault {
   return killed((strike) => ({ taskReporting: (task) => (task.id === id ? strike() : 'forward') }));
 }
 
+/** One worker after the other is killed when it has done its activity and Temporal does not know. */
+export function killedAtEveryEnd(activities: ActivityRecord[]): Fault {
+  return async (stage, reference) => {
+    for (const { id, type } of activities) {
+      const struck = Promise.withResolvers<undefined>();
+      await stage.startWorker((worker) => ({
+        taskReporting: async (task) => {
+          if (task.id !== id) return 'forward';
+          await worker().kill();
+          struck.resolve(undefined);
+          return 'lose';
+        },
+      }));
+      if (id === activities[0]?.id) await stage.startRun();
+      else await stage.forgetWorker();
+      await within(struck.promise, 60, `the end of ${type} (${id})`);
+    }
+    await stage.startWorker();
+    await stage.forgetWorker();
+    return mustEqual(await stage.end(), reference);
+  };
+}
+
 function killed(tapFor: (strike: () => Promise<Verdict>) => WorkerTap): Fault {
   return async (stage, reference) => {
     const struck = Promise.withResolvers<undefined>();
@@ -52,17 +77,21 @@ function killed(tapFor: (strike: () => Promise<Verdict>) => WorkerTap): Fault {
     await stage.startRun();
     await within(struck.promise, 60, 'the fault to strike');
     await stage.startWorker();
-    mustEqual(await stage.end(), reference);
-    return '';
+    await stage.forgetWorker();
+    return mustEqual(await stage.end(), reference);
   };
 }
+
+/** What stands on the lock when a late write arrives. */
+export type LockThen = 'free' | 'held by a later run';
 
 /**
  * The worker hangs while its write is on the way; the run ends elsewhere, and then the write arrives. The run is
  * cancelled before anyone else has tried the write: only the undo's own write can stop the late one.
  */
-export function lateOnTheWire({ id }: ActivityRecord): Fault {
-  return zombie(id, 'at once', (hang, thawed) => ({
+export function lateOnTheWire(activity: ActivityRecord, then: LockThen = 'free'): Fault {
+  const { id } = activity;
+  return zombie(activity, { cancel: 'at once', then }, (hang, thawed) => ({
     requestArriving: async (request): Promise<Verdict> => {
       if (isWriteOf(id, request)) {
         hang();
@@ -77,9 +106,10 @@ export function lateOnTheWire({ id }: ActivityRecord): Fault {
  * The worker hangs just before it writes, with everything read that it reads before. Another worker makes the
  * same write, and the undo brings the former values back: nothing but a version tells then from now.
  */
-export function lateToSend({ id, answersBeforeWrite = 0 }: ActivityRecord): Fault {
+export function lateToSend(activity: ActivityRecord, then: LockThen = 'free'): Fault {
+  const { id, answersBeforeWrite = 0 } = activity;
   let answers = 0;
-  return zombie(id, 'after takeover', (hang) => ({
+  return zombie(activity, { cancel: 'after takeover', then }, (hang) => ({
     // Frozen first, then given the task: its clocks for this attempt start when it wakes up.
     taskArriving: (task) => {
       if (task.id === id && answersBeforeWrite === 0) hang();
@@ -92,12 +122,11 @@ export function lateToSend({ id, answersBeforeWrite = 0 }: ActivityRecord): Faul
 }
 
 function zombie(
-  id: string,
-  cancel: 'at once' | 'after takeover',
+  { id, type }: ActivityRecord,
+  { cancel, then }: { cancel: 'at once' | 'after takeover'; then: LockThen },
   tapFor: (hang: () => void, thawed: Promise<undefined>) => WorkerTap,
 ): Fault {
-  return async (stage) => {
-    const before = await stage.settledState();
+  return async (stage, reference) => {
     const hung = Promise.withResolvers<undefined>();
     const thawed = Promise.withResolvers<undefined>();
     const wrote = Promise.withResolvers<number>();
@@ -123,21 +152,29 @@ function zombie(
     const late = await stage.startWorker(zombieTap);
     await stage.startRun();
     await within(hung.promise, 60, 'the worker to hang');
+    const overdue = pause(heartbeatSeconds * 1500);
     // Polls of a worker that hangs would swallow tasks.
     late.temporal.cut();
     const takenOver = Promise.withResolvers<undefined>();
     await stage.startWorker(() => ({ taskReporting: reports(id, takenOver.resolve) }));
+    await stage.forgetWorker();
     if (cancel === 'after takeover') await within(takenOver.promise, 90, 'the other worker to take over');
     await stage.run.handle.cancel();
     const ended = await stage.end();
+    // A run that is past its changes is not stopped by a cancellation any more.
+    if (type !== 'applyWrite' && ended.outcome === 'succeeded') mustEqual(ended, reference);
+    else mustBeBack(ended, stage.agreed);
+    if (then === 'held by a later run') await stage.giveLockToOther();
+    const left = await stage.settledState();
+    await overdue;
     late.thaw();
     thawed.resolve(undefined);
     const status = await within(wrote.promise, 15, 'the late write').catch(() => undefined);
     // A worker that finds its attempt timed out by its own clock reports nothing.
     await within(reported.promise, 5, 'a report of the late worker').catch(() => undefined);
-    mustBeBack(ended, before);
-    mustBeSame('state after the late write', await stage.settledState(), ended.state);
-    mustBeSame('effects after the late write', stage.journal.effects, ended.effects);
+    mustBeSame('state after the late write', await stage.settledState(), left);
+    mustBeSame('changes after the late write', changesOf(stage.journal.effects), changesOf(ended.effects));
+    if (then === 'free') mustHaveFreeLock({ ...ended, effects: stage.journal.effects });
     // Its connection may have timed out by its own clock before it read its task.
     if (status === undefined && cancel === 'after takeover') return 'it woke up and gave up by itself';
     if (status === undefined) throw new Error('the late write was never answered');

@@ -1,4 +1,7 @@
 import type { Json } from '../../../src/contracts/json.ts';
+import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
+import { lockAnnotations, type Leftover } from '../../../src/contracts/lock.ts';
+import { lockEffects } from './effects.ts';
 import type { ApiAnswer } from './kubernetes-proxy.ts';
 import type { ActivityTask } from './temporal-proxy.ts';
 import type { TracedRequest } from './worker-process.ts';
@@ -38,6 +41,10 @@ export class Journal {
     if (version !== undefined) this.#versions.add(version);
     if (!request.mutating || answer.status >= 300 || !changed) return;
     const { pathname } = new URL(request.path, 'http://api');
+    if (pathname.includes('/leases')) {
+      this.effects.push(lockEffect(JSON.parse(request.body) as KubernetesObject));
+      return;
+    }
     this.effects.push(this.#plain(`${request.method} ${pathname} ${withoutPins(request.body)}`));
   }
 
@@ -50,6 +57,19 @@ export class Journal {
     }
     record.requests += 1;
   }
+}
+
+/** What a write makes of the lock; its times and versions differ from run to run. */
+function lockEffect({ metadata: { annotations = {} } }: KubernetesObject): string {
+  const leftover = annotations[lockAnnotations.leftover];
+  const noted = leftover === undefined ? '' : describeLeftover(JSON.parse(leftover) as Leftover);
+  if (annotations[lockAnnotations.holder] === undefined)
+    return `${lockEffects.released}${noted === '' ? '' : `, still ${noted}`}`;
+  return noted === '' ? lockEffects.taken : `${lockEffects.noted} ${noted}`;
+}
+
+function describeLeftover({ step, undo }: Leftover): string {
+  return `${step}: ${undo.map(({ write }) => write.pin.name).join(', ')}`;
 }
 
 /** The object's identity and version in an answer that holds one object. */

@@ -21,7 +21,12 @@ export async function runUndisturbed(scenario: Scenario): Promise<Reference> {
 }
 
 /** Runs one case; a failure is a result, too. */
-export async function runCase({ scenario, reference, harmsTemporal, inflict }: Case): Promise<CaseResult> {
+export async function runCase({
+  scenario,
+  reference,
+  harmsTemporal,
+  inflict,
+}: Pick<Case, 'scenario' | 'reference' | 'harmsTemporal' | 'inflict'>): Promise<CaseResult> {
   const startedAt = Date.now();
   const took = (): number => Math.round((Date.now() - startedAt) / 100) / 10;
   try {

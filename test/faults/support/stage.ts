@@ -1,9 +1,19 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Connection, ServiceError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  ServiceError,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { stringify } from 'yaml';
+import { KubernetesError } from '../../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
+import type { KubernetesObject, ObjectRef } from '../../../src/contracts/kubernetes.ts';
+import type { Holder } from '../../../src/contracts/lock.ts';
+import { lockNamespace } from '../../../src/contracts/names.ts';
+import { leaseName, updatedLease } from '../../../src/domain/lock.ts';
 import { waitFor } from '../../../src/local/wait.ts';
 import { kubectlIn, openGateway, stack, unique } from '../../support/stack.ts';
 import { decisionFor, TestRun } from '../../support/world.ts';
@@ -30,8 +40,8 @@ const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 /** What names one version of one object or profile, also in JSON within JSON. */
 const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
 
-/** Where the lock of every target lies. */
-const lockNamespace = 'runbooks';
+/** The heartbeat timeout of every stage: what a killed worker costs. */
+export const heartbeatSeconds = 2;
 
 /** Longer than every timeout that a killed worker costs, and than an API server that is away for a minute. */
 const endTimeoutMilliseconds = 240_000;
@@ -50,7 +60,10 @@ export class Stage {
   readonly #client: Client;
   readonly #workers: WorkerProcess[] = [];
   readonly #ended = new AbortController();
+  readonly #lease: ObjectRef;
   #firstRunId = '';
+  #agreed: string[] | undefined;
+  #approvedPlan = '';
   #answering = true;
   #steering: Promise<void> | undefined;
 
@@ -58,6 +71,12 @@ export class Stage {
     const namespace = unique('faults');
     this.scenario = scenario;
     this.place = { namespace, kubectl: kubectlIn(namespace) };
+    this.#lease = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      namespace: lockNamespace,
+      name: leaseName({ target: namespace, namespace }),
+    };
     this.#client = client;
     this.temporal = temporal;
     this.journal = new Journal((text) => this.#plain(text));
@@ -79,6 +98,17 @@ export class Stage {
     return new TestRun(this.#client.workflow.getHandle(this.#workflowId));
   }
 
+  /** The state when a person last said yes: to the plan, or to what was changed. */
+  get agreed(): string[] {
+    if (this.#agreed === undefined) throw new Error('nobody has agreed to anything yet');
+    return this.#agreed;
+  }
+
+  /** What the person saw who last said yes. */
+  get approvedPlan(): string {
+    return this.#approvedPlan;
+  }
+
   /** Starts a worker; `tapFor` says what becomes of what passes on its wires. */
   async startWorker(tapFor: (worker: () => WorkerProcess) => WorkerTap = () => ({})): Promise<WorkerProcess> {
     const environment = { RUNBOOK_TARGETS: this.#folder, RUNBOOK_TASK_QUEUE: this.#queue };
@@ -91,13 +121,23 @@ export class Stage {
 
   /** Starts the run and answers its gates as the scenario says. */
   async startRun(): Promise<void> {
-    const handle = await this.#client.workflow.start(this.scenario.procedure, {
-      taskQueue: this.#queue,
-      workflowId: this.#workflowId,
-      args: [this.scenario.input],
-    });
-    this.#firstRunId = handle.firstExecutionRunId;
+    this.#firstRunId = (await this.#start(this.#workflowId)).firstExecutionRunId;
     this.#steering = this.#answerGates();
+  }
+
+  /** Starts another run of the same kind on the same target; nobody answers its gates. */
+  async startOther(): Promise<TestRun> {
+    return new TestRun(await this.#start(unique('other')));
+  }
+
+  /** A worker that is gone keeps the run's workflow tasks for ten seconds: they go to any worker from now on. */
+  async forgetWorker(): Promise<void> {
+    await this.#client.workflowService
+      .resetStickyTaskQueue({
+        namespace: this.#client.options.namespace,
+        execution: { workflowId: this.#workflowId },
+      })
+      .catch(() => undefined);
   }
 
   /** From now on gates stay unanswered. */
@@ -115,9 +155,22 @@ export class Stage {
 
   async state(): Promise<string[]> {
     const plain = (text: string): string => this.#plain(text);
-    const own = await clusterState(this.#gateway, this.place.namespace, plain);
-    const locks = await clusterState(this.#gateway, lockNamespace, plain);
-    return [...own, ...locks.filter((line) => line.includes('<namespace>'))];
+    return await clusterState(this.#gateway, this.place.namespace, await this.#lock(), plain);
+  }
+
+  /** Lets some later run, which no worker knows, hold the target. */
+  async giveLockToOther(): Promise<void> {
+    const holder: Holder = {
+      workflowId: 'later-run',
+      firstRunId: 'later-run',
+      procedure: this.scenario.procedure,
+      since: new Date().toISOString(),
+      temporalNamespace: 'default',
+      temporalCluster: 'another',
+    };
+    const lease = updatedLease(await this.#lock(), this.#lease.name, { holder }, new Date().toISOString());
+    const options = { fieldManager: 'test', signal: AbortSignal.timeout(10_000) };
+    await this.#gateway.replace(lease, options);
   }
 
   /** The state once the controllers have followed: two equal readings in a row. */
@@ -159,10 +212,31 @@ export class Stage {
   async #prepare(): Promise<void> {
     const { namespace, kubectl } = this.place;
     // A target has one lock, whatever its namespace: so each stage has a target of its own.
-    const profile = { ...this.scenario.profile(namespace), target: namespace };
+    const profile = { ...this.scenario.profile(namespace), target: namespace, heartbeatSeconds };
     writeFileSync(join(this.#folder, `${namespace}.yaml`), stringify(profile));
     await kubectl('create', 'namespace', namespace);
+    // Else the first run of a stack makes it, and has an effect that no other has.
+    const locks = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: lockNamespace } };
+    const options = { fieldManager: 'test', signal: AbortSignal.timeout(10_000) };
+    await this.#gateway.create(locks, options).catch(() => undefined);
     await this.scenario.prepare(this.place);
+  }
+
+  async #start(workflowId: string): Promise<WorkflowHandleWithFirstExecutionRunId> {
+    return await this.#client.workflow.start(this.scenario.procedure, {
+      taskQueue: this.#queue,
+      workflowId,
+      args: [this.scenario.input],
+    });
+  }
+
+  async #lock(): Promise<KubernetesObject | undefined> {
+    try {
+      return await this.#gateway.get(this.#lease);
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
   }
 
   #recorded(tap: WorkerTap): WorkerTap {
@@ -186,7 +260,9 @@ export class Stage {
       try {
         const gate = (await this.run.describe()).waitingFor;
         if (gate !== undefined && gate.id !== answered && this.#answering) {
-          await this.run.decide(decisionFor(gate, this.scenario.decide(gate)));
+          const decision = this.scenario.decide(gate);
+          if (decision === 'approve') await this.#agree();
+          await this.run.decide(decisionFor(gate, decision));
           answered = gate.id;
         }
       } catch {
@@ -194,6 +270,11 @@ export class Stage {
       }
       await pause(200, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  async #agree(): Promise<void> {
+    this.#agreed = await this.settledState();
+    this.#approvedPlan = ((await this.run.describe()).plan?.summary ?? []).join('\n');
   }
 
   async #outcome(): Promise<string> {

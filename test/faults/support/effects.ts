@@ -1,0 +1,49 @@
+/** How writes of the lock stand among the effects of a run. */
+export const lockEffects = { taken: 'lock taken', noted: 'lock noted', released: 'lock released' } as const;
+
+/** Effects without what a second attempt wrote once more alike, and what that was. */
+export interface Effects {
+  once: string[];
+  repeated: string[];
+}
+
+/**
+ * A note on the lock and giving it back are written again by a second attempt, alike but for the time: harmless, and
+ * said. Taking it is not, nor is anything else.
+ */
+export function withoutRepeats(effects: string[]): Effects {
+  const isRepeat = (effect: string, index: number): boolean =>
+    effect === effects[index - 1] &&
+    (effect.startsWith(lockEffects.noted) || effect.startsWith(lockEffects.released));
+  return {
+    once: effects.filter((effect, index) => !isRepeat(effect, index)),
+    repeated: [...new Set(effects.filter(isRepeat))],
+  };
+}
+
+/** What is said of repeated writes. */
+export function repeatRemark({ repeated }: Effects): string {
+  const what = repeated.map((effect) => effect.replace(/:.*/, ''));
+  return what.length === 0 ? '' : `written again alike, harmless: ${[...new Set(what)].join(', ')}`;
+}
+
+/** Everything but the writes of the lock. */
+export function changesOf(effects: string[]): string[] {
+  return effects.filter((effect) => !isOfLock(effect));
+}
+
+/** What a run wrote outside of its lock, or a lock that it took twice; undefined when there is no such thing. */
+export function outsideOfLock(effects: string[]): string | undefined {
+  let held = false;
+  for (const effect of effects) {
+    if (effect === lockEffects.taken ? held : !effect.startsWith(lockEffects.released) && !held)
+      return effect;
+    if (effect === lockEffects.taken) held = true;
+    if (effect.startsWith(lockEffects.released)) held = false;
+  }
+  return held ? 'lock not released' : undefined;
+}
+
+function isOfLock(effect: string): boolean {
+  return Object.values(lockEffects).some((name) => effect.startsWith(name));
+}
