@@ -463,7 +463,9 @@ describe('a run that was reset', () => {
     const events = found ?? [];
     const until =
       before === undefined ? events.length : events.findIndex((one) => JSON.stringify(one).includes(before));
-    const task = events.slice(0, until).findLast((one) => one.workflowTaskCompletedEventAttributes != null);
+    const task = events
+      .slice(0, until)
+      .findLast((one) => one.workflowTaskCompletedEventAttributes instanceof Object);
     await world.client.workflowService.resetWorkflowExecution({
       namespace: world.client.options.namespace,
       workflowExecution: { workflowId: run.handle.workflowId, runId },
