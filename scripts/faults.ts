@@ -84,22 +84,35 @@ function choose(cases: Case[]): Case[] {
     .filter((_, index) => index % shards === shard - 1);
 }
 
-/** What writes late and what is killed after its writes first: when the minutes are over, no other case begins. */
+/** One of each kind first, what harms writes before the rest: when the minutes are over, no other case begins. */
 async function workOn(cases: Case[]): Promise<(CaseResult | undefined)[]> {
   const until = startedAt + Number(values.minutes ?? Infinity) * 60_000;
-  const order = [...cases.entries()].sort(([, left], [, right]) => weight(left) - weight(right));
+  const seen = new Map<string, number>();
+  const order = cases.map((one, index) => {
+    const kind = kindOf(one);
+    const rank = seen.get(kind) ?? 0;
+    seen.set(kind, rank + 1);
+    return { index, one, rank };
+  });
+  order.sort((left, right) => left.rank - right.rank || weight(left.one) - weight(right.one));
   const results: (CaseResult | undefined)[] = cases.map(() => undefined);
-  await inLanes(order, async ([index, one]) => {
+  await inLanes(order, async ({ index, one }) => {
     if (Date.now() < until) results[index] = await work(one);
   });
   return results;
 }
 
+/** A kill or a late write at each type of activity, and everything else. */
+function kindOf({ scenario, fault, activity, point }: Case): string {
+  const where = fault.startsWith('worker') ? [activity.replace(/ .*/, ''), point.replace(/ \d+$/, '')] : [];
+  return [scenario.procedure, fault, ...where].join('|');
+}
+
 function weight({ fault, point, activity, reference }: Case): number {
-  if (fault.includes('late write')) return 1;
   const writes = reference.activities.some((one) => one.writes > 0 && activity === nameOf(one));
-  if (fault === 'worker killed') return point === 'end' && writes ? 0 : 3;
-  return 2;
+  if (fault === 'worker killed') return point === 'end' && writes ? 0 : 4;
+  if (!fault.includes('late write')) return 2;
+  return point.includes('held') ? 3 : 1;
 }
 
 function summarise(results: (CaseResult | undefined)[]): string {

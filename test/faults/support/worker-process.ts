@@ -9,6 +9,7 @@ import {
   type ApiRequest,
   type KubernetesProxy,
 } from './kubernetes-proxy.ts';
+import { stack } from '../../support/stack.ts';
 import { scratch } from './scratch.ts';
 import { startTemporalProxy, type ActivityTask, type TemporalProxy, type Verdict } from './temporal-proxy.ts';
 
@@ -127,6 +128,10 @@ function spawnWorker(environment: Record<string, string>): ChildProcess {
   const [command, ...line] = [...guarded, process.execPath, join(import.meta.dirname, 'worker-main.ts')];
   return spawn(command, line, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { ...process.env, ...environment },
+    env: {
+      ...process.env,
+      ...environment,
+      NODE_COMPILE_CACHE: join(stack().directory, 'faults', 'compiled'),
+    },
   });
 }
