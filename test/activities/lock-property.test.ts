@@ -7,8 +7,8 @@ import { Courses } from './support/courses.ts';
 import { Place } from './support/place.ts';
 
 /** More of them, from another start, for a long run. */
-const many = Number(process.env.RUNBOOK_TEST_LOCK_SEEDS ?? 60);
-const first = Number(process.env.RUNBOOK_TEST_LOCK_FIRST_SEED ?? 1);
+const many = Number(process.env.LOCK_SEEDS ?? 60);
+const first = Number(process.env.LOCK_FIRST_SEED ?? 1);
 /** So many at once: most of the time is spent waiting for answers. */
 const atOnce = 6;
 
