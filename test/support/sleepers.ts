@@ -5,7 +5,7 @@ import type { RunDescription } from '../../src/contracts/run.ts';
 import { waitFor } from '../../src/local/wait.ts';
 import { leaseName, updatedLease } from '../../src/domain/lock.ts';
 import { kubectlIn, openGateway, unique } from './stack.ts';
-import { demoProfile, type TestRun, type World } from './world.ts';
+import { decisionFor, demoProfile, type TestRun, type World } from './world.ts';
 
 /** Parts of a sleeper that a test wants otherwise. */
 export interface SleeperOptions {
@@ -134,13 +134,14 @@ export async function until(
   run: TestRun,
   what: string,
   holds: (description: RunDescription) => boolean,
+  timeoutMilliseconds = 30_000,
 ): Promise<RunDescription> {
   return await waitFor(
     async () => {
       const description = await run.describe();
       return holds(description) ? description : undefined;
     },
-    { what: `run ${run.handle.workflowId} to be ${what}`, timeoutMilliseconds: 30_000 },
+    { what: `run ${run.handle.workflowId} to be ${what}`, timeoutMilliseconds },
   );
 }
 
@@ -151,8 +152,9 @@ export function reached({ steps: done }: RunDescription, name: string): boolean 
 
 /** Leads a run to the moment after it took the lock and before its next step, and pauses it there. */
 export async function pauseUnderLock(sleeper: Sleeper, run: TestRun): Promise<void> {
+  const gate = await run.gate();
   await sleeper.freeze();
-  await run.approve();
+  await run.decide(decisionFor(gate));
   await until(run, 'waiting for the end of the freeze', ({ lock }) => lock?.startsWith('frozen') === true);
   await run.handle.signal('pause');
   await until(run, 'paused', ({ paused }) => paused !== undefined);

@@ -188,8 +188,9 @@ const points: Point[] = [
     file: 'while-frozen',
     outcome: 'aborted',
     arrive: async (run, sleeper) => {
+      const gate = await run.gate();
       await sleeper.freeze();
-      await run.approve();
+      await run.decide(decisionFor(gate));
       await until(run, 'waiting', ({ lock }) => lock?.startsWith('frozen') === true);
     },
   },
