@@ -1,6 +1,5 @@
 import type { WorkloadChange } from './plan.ts';
 import type { RunRef } from './run.ts';
-import type { Target } from './target.ts';
 
 /** Annotations of the Lease. Each holds JSON; people may read and, in need, edit them with kubectl. */
 export const lockAnnotations = {
@@ -34,8 +33,6 @@ export interface Leftover {
   at: string;
   /** Of the plan that it carried out. */
   planHash: string;
-  /** The profile that the change was made under. */
-  target: Target;
   undo: WorkloadChange[];
 }
 

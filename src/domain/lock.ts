@@ -10,7 +10,7 @@ import {
   type LockPin,
 } from '../contracts/lock.ts';
 import { lockNamespace } from '../contracts/names.ts';
-import { targetProfileSchema, type TargetProfile } from '../contracts/target.ts';
+import type { TargetProfile } from '../contracts/target.ts';
 import { excerpt } from './text.ts';
 
 const word = z.string().min(1).max(1000);
@@ -40,7 +40,6 @@ const leftoverSchema = z.object({
   step: word,
   at: z.string().max(100),
   planHash: word,
-  target: z.object({ profile: targetProfileSchema, digest: word }),
   undo: z.array(
     z.looseObject({
       changes: z.array(z.looseObject({ path: z.string() })),
@@ -252,6 +251,23 @@ function judgeClosed(holder: Holder, { holder: state, now, graceSeconds }: LockS
 export function describeHolder(holder: Holder, step?: string): string {
   const where = step === undefined ? '' : `, now at "${excerpt(step)}"`;
   return `run ${excerpt(holder.workflowId, 100)} (${excerpt(holder.procedure)}) holds the target since ${excerpt(holder.since)}${where}`;
+}
+
+/** What an undo would put back, for people: values where the plan had them. */
+export function describeUndo({ undo }: Leftover): string {
+  const lines = undo.flatMap(({ changes, write, formerReplicaSet }) => [
+    ...changes.map(({ path, before, after }) => `${path}: ${value(after)} → ${value(before)}`),
+    ...(write.template === undefined || formerReplicaSet === undefined
+      ? []
+      : [`template of ReplicaSet ${formerReplicaSet.name}`]),
+  ]);
+  const more = lines.length > 5 ? `; and ${lines.length - 5} more` : '';
+  return `${lines.slice(0, 5).join('; ')}${more}`;
+}
+
+function value(json: unknown): string {
+  if (json === undefined) return '(none)';
+  return excerpt(typeof json === 'string' ? json : JSON.stringify(json), 120);
 }
 
 /** Who froze a target, for people. */

@@ -23,6 +23,7 @@ export function headline(end: EndState): RunRecord['headline'] {
 
 function whatHappened(end: EndState): string {
   const error = end.error === undefined ? '' : ` ${sentence(end.error)}`;
+  const early = ['Aborted', 'Cancelled', 'Flooded'].includes(end.errorType ?? '');
   const changed =
     end.kept.length === 0 ? 'nothing was changed' : `what was proven before stays: ${end.kept.join(', ')}`;
   switch (end.outcome) {
@@ -38,7 +39,7 @@ function whatHappened(end: EndState): string {
       return `Aborted; ${changed}.${error}`;
     case 'undone':
       return end.drift.length === 0
-        ? `The change failed and was undone${end.kept.length === 0 ? '' : `; ${changed}`}.${error}`
+        ? `${early ? 'The run was ended early and its change was undone' : 'The change failed and was undone'}${end.kept.length === 0 ? '' : `; ${changed}`}.${error}`
         : `The change failed; this run took its own changes back and left what someone else changed meanwhile.${error}`;
     case 'undoFailed':
       return `The change failed, and undoing it failed too.${error}`;

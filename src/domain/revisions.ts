@@ -96,7 +96,12 @@ function runOf(replicaSet: ReplicaSet, revisions: Revision[]): string[] {
   );
   if (marker === undefined || first?.replicaSet !== replicaSet) return [];
   // workflowId/firstRunId/step: only the workflow id may have slashes of its own.
-  const workflowId = marker.split('/').slice(0, -2).join('/');
+  // Who settled a dead run's change stands behind it in parentheses.
+  const workflowId = marker
+    .replace(/ \([^)]*\)$/, '')
+    .split('/')
+    .slice(0, -2)
+    .join('/');
   return workflowId === '' ? [] : [`run ${excerpt(workflowId, 100)}`];
 }
 

@@ -175,7 +175,7 @@ async function lock(me: Run): Promise<FreeLock> {
 function leftoverOf(run: Run): Leftover {
   const { workflowId, firstRunId, procedure } = run;
   const at = new Date().toISOString();
-  return { run: { workflowId, firstRunId, procedure }, step: 'Change', at, planHash: 'h', target, undo: [] };
+  return { run: { workflowId, firstRunId, procedure }, step: 'Change', at, planHash: 'h', undo: [] };
 }
 
 describe('taking a lock', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../../src/contracts/kubernetes.ts';
 import { lockAnnotations, type Freeze, type Holder, type Leftover } from '../../src/contracts/lock.ts';
-import { targetProfileSchema } from '../../src/contracts/target.ts';
 import {
   describeFreeze,
   describeHolder,
@@ -38,16 +37,6 @@ const aLeftover: Leftover = {
   step: 'Change the image',
   at: at(-300),
   planHash: 'a'.repeat(64),
-  target: {
-    digest: 'b'.repeat(64),
-    profile: targetProfileSchema.parse({
-      target: 'shop',
-      namespace: 'shop',
-      workload: 'web',
-      workloads: { web: { kind: 'Deployment', container: 'app' } },
-      health: { via: 'port-forward', path: '/health', port: 80 },
-    }),
-  },
   undo: [
     {
       changes: [],
@@ -297,7 +286,6 @@ describe('reading a Lease', () => {
 
   test.each([
     ['a pin without version', { undo: [{ ...aLeftover.undo[0], write: { pin: { kind: 'Deployment' } } }] }],
-    ['a profile of another shape', { target: { digest: 'x', profile: { target: 'shop' } } }],
     ['no list of objects', { undo: {} }],
     ['a run without a name', { run: {} }],
   ])('refuses a half-done change with %s', (_, change) => {

@@ -36,6 +36,8 @@ export interface ControlsOptions {
   mayContinue: () => boolean;
 }
 
+const endsRun = 'the run ends and undoes what it changed';
+
 /** Takes pause, resume and abort, at any point of a run. The handlers are synchronous and cannot throw, whatever is sent. */
 export class Controls {
   readonly records: ControlRecord[] = [];
@@ -129,7 +131,9 @@ export class Controls {
 
   #take(control: ControlRecord['control'], sent: Control): void {
     const note = this.#apply(control, sent);
-    if (this.records.length >= mostRecords) this.ignored += 1;
+    // The abort that ends the run is kept, however many came before it.
+    const ends = note === endsRun;
+    if (this.records.length >= mostRecords && !ends) this.ignored += 1;
     else this.records.push({ at: new Date().toISOString(), control, ...sent, note });
   }
 
@@ -148,7 +152,7 @@ export class Controls {
         return 'the run goes on';
       case 'abort':
         this.#stopWith({ type: 'Aborted', message: aborted(sent) });
-        return 'the run ends and undoes what it changed';
+        return endsRun;
     }
   }
 

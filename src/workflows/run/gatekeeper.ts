@@ -26,6 +26,8 @@ export interface Question {
   question: string;
   planHash: string;
   deadlineSeconds: number;
+  /** What a no does, told to whoever says it. */
+  onReject: string;
   /** The run holds the target meanwhile, so it cannot continue as a new one. */
   holds: boolean;
 }
@@ -46,6 +48,7 @@ export class Gatekeeper {
   #gate: Gate | undefined;
   #answer: Decision | undefined;
   readonly #closed: { id: string; result: string }[] = [];
+  #onReject = '';
   #former: Gate | undefined;
   readonly #run: GatekeeperOptions;
 
@@ -97,6 +100,7 @@ export class Gatekeeper {
     const gate = this.#open(question);
     const mayContinue = (): boolean => !question.holds && this.#run.full();
     this.#answer = undefined;
+    this.#onReject = question.onReject;
     this.#gate = gate;
     opened(gate);
     try {
@@ -162,7 +166,7 @@ export class Gatekeeper {
     this.#answer = judgement.decision;
     return judgement.decision.decision === 'approve'
       ? 'Approved; the run checks again and goes on.'
-      : 'Rejected; the run ends and changes nothing.';
+      : `Rejected; ${this.#onReject}.`;
   }
 
   #signalled(input: unknown, implied: Decision['decision']): void {

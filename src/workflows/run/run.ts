@@ -33,7 +33,7 @@ import { readCarried, type Carried } from './carried.ts';
 import { Controls } from './controls.ts';
 import { storeEvidence } from './evidence.ts';
 import { explain, failure, isMoved, RunEnded } from './failures.ts';
-import { Gatekeeper } from './gatekeeper.ts';
+import { Gatekeeper, type Question } from './gatekeeper.ts';
 import { Progress } from './progress.ts';
 import { TargetLock } from './target-lock.ts';
 
@@ -221,7 +221,15 @@ export class Run {
   /** Waits for a decision on `plan`. Returns when it is approved; rejected or silent, the run ends here. */
   async gate(name: string, plan: Plan, question: string): Promise<void> {
     const { deadlineSeconds } = plan.target.profile.gate;
-    const decision = await this.ask(name, { question, planHash: plan.hash, deadlineSeconds });
+    const decision = await this.ask(name, {
+      question,
+      planHash: plan.hash,
+      deadlineSeconds,
+      onReject:
+        this.#kept.length > 0
+          ? 'the run ends, what it proved before stays'
+          : 'the run ends and changes nothing',
+    });
     if (decision.decision === 'approve') {
       this.#approved = plan;
       return;
@@ -233,10 +241,7 @@ export class Run {
   }
 
   /** Asks people and returns what they decided. Silence ends the run; so many messages that it must, continue it as a new one. */
-  async ask(
-    name: string,
-    question: { question: string; planHash: string; deadlineSeconds: number },
-  ): Promise<Decision> {
+  async ask(name: string, question: Omit<Question, 'step' | 'holds'>): Promise<Decision> {
     await this.#untilResumed();
     const step = this.#progress.begin(name);
     const answer = await this.#stoppable(() =>
@@ -418,7 +423,7 @@ export class Run {
   async #untilResumed(): Promise<void> {
     if (this.#controls.paused === undefined) return;
     this.#progress.show();
-    const seconds = this.#plan?.target.profile.lock.pauseSeconds ?? 0;
+    const seconds = (this.#plan ?? this.#subject)?.target.profile.lock.pauseSeconds ?? 0;
     const goesOn = (): boolean => this.#controls.paused === undefined;
     await this.#stoppable(async () => {
       if (!this.#lock.held) await condition(goesOn);
@@ -485,12 +490,11 @@ export class Run {
   async #record(plan: Plan, step: string, undo: WorkloadChange[]): Promise<void> {
     if (undo.length === 0) return;
     await this.#stoppable(() =>
-      this.#lock.record({
+      this.#lock.record(plan.target, {
         run: this.ref,
         step,
         at: new Date().toISOString(),
         planHash: plan.hash,
-        target: plan.target,
         undo: undo.map(onlyChange),
       }),
     );
@@ -548,12 +552,15 @@ export class Run {
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
     const question = `The proof could not be obtained (${proof.evidence.join('; ')}). Approve to keep the change, reject to undo it.`;
     const { deadlineSeconds } = plan.target.profile.gate;
-    const answer = await this.ask(name, { question, planHash: plan.hash, deadlineSeconds }).catch(
-      (error: unknown) => {
-        if (!(error instanceof RunEnded)) throw error;
-        return undefined;
-      },
-    );
+    const answer = await this.ask(name, {
+      question,
+      planHash: plan.hash,
+      deadlineSeconds,
+      onReject: 'the run undoes its change and ends',
+    }).catch((error: unknown) => {
+      if (!(error instanceof RunEnded)) throw error;
+      return undefined;
+    });
     if (answer?.decision !== 'approve')
       throw failure('ProofFailed', `${proof.name} stayed unknown and nobody accepted that`);
   }

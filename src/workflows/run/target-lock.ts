@@ -96,9 +96,9 @@ export class TargetLock {
   }
 
   /** Notes on the lock what is about to change; whoever finds the run dead can undo that. */
-  async record(leftover: Leftover): Promise<void> {
+  async record(target: Target, leftover: Leftover): Promise<void> {
     await change('Note on the lock what is about to change').recordLeftover({
-      target: leftover.target,
+      target,
       me: this.holder,
       ...this.#taking(),
       leftover,

@@ -1,6 +1,8 @@
 import type { Leftover } from '../../contracts/lock.ts';
 import type { Target } from '../../contracts/target.ts';
-import { describeLeftover } from '../../domain/lock.ts';
+import { describeLeftover, describeUndo } from '../../domain/lock.ts';
+import { failure } from '../run/failures.ts';
+import { excerpt } from '../../domain/text.ts';
 import type { Run, UndoResult } from '../run/run.ts';
 import { isOutOfReach, markWorkload, restoreWorkload, type Restoring } from './restore-workload.ts';
 
@@ -17,8 +19,10 @@ const steps = {
  * it as it is. Either way every object of that change is written once, so that a late attempt of the dead run is refused.
  */
 export async function settleLeftover(run: Run, target: Target, leftover: Leftover): Promise<void> {
+  refuseStrangers(target, leftover);
   const decision = await run.ask(steps.ask, {
-    question: `Half-done change: ${describeLeftover(leftover)}. Approve to put the former state back first, reject to leave it as it is. Either way this run then plans and asks again.`,
+    question: `Half-done change: ${describeLeftover(leftover)}. Approve to put the former state back first (${describeUndo(leftover)}), reject to leave it as it is. Either way this run then plans and asks again.`,
+    onReject: 'the half-done change stays, and the run goes on to its own plan',
     planHash: leftover.planHash,
     deadlineSeconds: target.profile.gate.deadlineSeconds,
   });
@@ -32,7 +36,7 @@ export async function settleLeftover(run: Run, target: Target, leftover: Leftove
   const undo = decision.decision === 'approve';
   const step = undo ? steps.undo : steps.keep;
   for (const change of [...leftover.undo].reverse()) {
-    const restoring = { target: leftover.target, change, owner: leftover.run, step };
+    const restoring = { target, change, owner: leftover.run, step };
     await run.step(
       step,
       () => (undo ? restoreIfPossible(run, restoring) : markWorkload(run, restoring)),
@@ -42,6 +46,16 @@ export async function settleLeftover(run: Run, target: Target, leftover: Leftove
   run.settled();
   if (undo) run.keep(`what run ${leftover.run.workflowId} had left half done was undone`);
   await run.giveLockBack();
+}
+
+/** The note lies where people can edit it: it is no way to another namespace. */
+function refuseStrangers(target: Target, { undo }: Leftover): void {
+  const stranger = undo.find(({ write }) => write.pin.namespace !== target.profile.namespace);
+  if (stranger !== undefined)
+    throw failure(
+      'GuardStopped',
+      `the half-done change on the lock names ${stranger.write.pin.kind} ${excerpt(stranger.write.pin.name)}, which is not in the target's namespace; look at the Lease with kubectl`,
+    );
 }
 
 /**

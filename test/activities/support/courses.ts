@@ -145,7 +145,7 @@ export class Courses {
       if (taking.leftover !== undefined) {
         const undo = this.#random() < 0.5;
         for (const change of [...leftover.undo].reverse())
-          await this.#restore(actor, leftover.target, change, leftover.run, undo);
+          await this.#restore(actor, target, change, leftover.run, undo);
         keepLeftover = false;
       }
     } finally {
@@ -180,7 +180,7 @@ export class Courses {
         plans.push(await this.#call(actor, 'planRollingUpdate', { request }));
       }
       const at = new Date().toISOString();
-      const leftover = { run: actor.run, step: 'Change', at, planHash: 'hash', target, undo: plans };
+      const leftover = { run: actor.run, step: 'Change', at, planHash: 'hash', undo: plans };
       const since = taking.since === undefined ? {} : { since: taking.since };
       await this.#call(actor, 'recordLeftover', { target, me: actor.run, ...since, leftover });
       const written: Written[] = [];

@@ -20,7 +20,12 @@ export async function parent(input: { request: RollingUpdateRequest; holds: bool
       executeChild<typeof rollingUpdate>('rollingUpdate', { args: [request] }),
     );
     // Shown to the test before this run ends and gives back what it holds.
-    await run.ask('Wait for the test', { question: 'Go on?', planHash: 'none', deadlineSeconds: 60 });
+    await run.ask('Wait for the test', {
+      question: 'Go on?',
+      planHash: 'none',
+      deadlineSeconds: 60,
+      onReject: 'the run ends',
+    });
     return await run.succeeded('The other procedure has done it');
   } catch (error) {
     return await run.ended(error);
