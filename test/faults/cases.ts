@@ -128,7 +128,6 @@ const annotated: Edit = {
   name: 'annotate',
   line: ['annotate', 'deployment', 'alecs-server', 'edit=1'],
   leaves: '"edit":"1"',
-  shown: 'edit',
 };
 const environment: Edit = {
   name: 'set env',
@@ -141,7 +140,6 @@ const scaled: Edit = {
   name: 'scale',
   line: ['scale', 'deployment/alecs-server', '--replicas=4'],
   leaves: '"replicas":4',
-  shown: 'replicas',
 };
 
 /** By someone else, before each activity that looks at the cluster. Without pods there is nothing to scale. */

@@ -121,13 +121,13 @@ export class Stage {
 
   /** Starts the run and answers its gates as the scenario says. */
   async startRun(): Promise<void> {
-    this.#firstRunId = (await this.#start(this.#workflowId)).firstExecutionRunId;
+    this.#firstRunId = (await this.#start(this.#workflowId, this.scenario.input)).firstExecutionRunId;
     this.#steering = this.#answerGates();
   }
 
-  /** Starts another run of the same kind on the same target; nobody answers its gates. */
-  async startOther(): Promise<TestRun> {
-    return new TestRun(await this.#start(unique('other')));
+  /** Starts another run of the same procedure on the same target; nobody answers its gates. */
+  async startOther(input: unknown): Promise<TestRun> {
+    return new TestRun(await this.#start(unique('other'), input));
   }
 
   /** A worker that is gone keeps the run's workflow tasks for ten seconds: they go to any worker from now on. */
@@ -222,11 +222,11 @@ export class Stage {
     await this.scenario.prepare(this.place);
   }
 
-  async #start(workflowId: string): Promise<WorkflowHandleWithFirstExecutionRunId> {
+  async #start(workflowId: string, input: unknown): Promise<WorkflowHandleWithFirstExecutionRunId> {
     return await this.#client.workflow.start(this.scenario.procedure, {
       taskQueue: this.#queue,
       workflowId,
-      args: [this.scenario.input],
+      args: [input],
     });
   }
 
