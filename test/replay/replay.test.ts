@@ -8,22 +8,48 @@ const root = join(import.meta.dirname, '..', '..');
 const folder = join(import.meta.dirname, 'histories');
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
 
-/** Every way that a rolling update can go; a path without a recorded history fails below. */
-const paths = [
-  'succeeded',
-  'undone',
-  'planned',
-  'rejected',
-  'timed-out',
-  'aborted',
-  'bad-input',
-  'guard-stopped',
-  'plan-changed',
-  'unknown-accepted',
-  'unknown-rejected',
-  'cancelled-after-change',
-  'storage-down',
-];
+/** Every way that a run of each procedure can go; one without a recorded history fails below. */
+const everyRun = ['succeeded', 'planned', 'rejected', 'timed-out', 'aborted', 'bad-input'];
+const paths: Record<string, string[]> = {
+  'rolling-update': [
+    ...everyRun,
+    'undone',
+    'guard-stopped',
+    'plan-changed',
+    'unknown-accepted',
+    'unknown-rejected',
+    'cancelled-after-change',
+    'storage-down',
+    'continued',
+    'controls-paused-under-lock',
+    'controls-abort-at-unknown',
+    'controls-reset-under-lock',
+    'lock-waited',
+    'lock-held',
+    'lock-unfrozen',
+    'lock-inherited',
+    'lock-leftover-undone',
+    'lock-leftover-kept',
+  ],
+  rollback: [
+    ...everyRun,
+    'undone',
+    'refused',
+    'unknown-accepted',
+    'unknown-rejected',
+    'aborted-under-lock',
+    'frozen',
+    'emergency',
+  ],
+  'restart-workload': [
+    ...everyRun,
+    'refused',
+    'waves',
+    'second-wave-undone',
+    'changed-between-waves',
+    'aborted-under-lock',
+  ],
+};
 
 /** What came out for each history of a folder; undefined means that it replays. */
 function replayAll(histories: string): Map<string, string | undefined> {
@@ -44,8 +70,8 @@ describe('runs recorded with earlier code replay with this code', () => {
     results = replayAll(folder);
   }, 60_000);
 
-  test('there is a history of every path', () => {
-    expect(files).toEqual(expect.arrayContaining(paths.map((path) => `rolling-update-${path}.json`)));
+  test.each(Object.entries(paths))('there is a history of every path of %s', (procedure, all) => {
+    expect(files).toEqual(expect.arrayContaining(all.map((path) => `${procedure}-${path}.json`)));
   });
 
   test.each(files)('%s', (file) => {

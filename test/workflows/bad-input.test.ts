@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { procedures } from '../../src/contracts/procedures.ts';
 import { createSleeper, sleeperProfile } from '../support/sleeper.ts';
 import { unique } from '../support/stack.ts';
 import { decisionFor, World } from '../support/world.ts';
@@ -92,7 +93,9 @@ describe('a run with bad input fails at once with a sentence that says what is w
     });
     const run = world.attach(handle.workflowId);
     await expect(handle.result()).rejects.toMatchObject({
-      cause: { message: 'there is no procedure "rollingupdate"; known workflow types: rollingUpdate' },
+      cause: {
+        message: `there is no procedure "rollingupdate"; known workflow types: ${procedures.map((one) => one.workflowType).join(', ')}`,
+      },
     });
     expect(await run.failedTasks()).toBe(0);
   });
