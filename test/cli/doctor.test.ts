@@ -218,14 +218,15 @@ describe('the cluster', () => {
     const place = await Place.open();
     try {
       await place.deploy('web');
-      const narrow = await narrowWorker(place, [
+      const rules = [
         { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list', 'watch'] },
         { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['list', 'watch'] },
         { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
         { apiGroups: [''], resources: ['events'], verbs: ['list', 'watch'] },
         { apiGroups: [''], resources: ['resourcequotas', 'limitranges'], verbs: ['list'] },
         { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['list'] },
-      ]);
+      ];
+      const narrow = await narrowWorker(place, rules, { locks: false });
       const environment = {
         RUNBOOK_TARGETS: place.targetsFolder,
         RUNBOOK_KUBECONFIG: written('narrow.kubeconfig', withUser({ token: narrow.token })),
@@ -238,6 +239,9 @@ describe('the cluster', () => {
         'target web, permission on deployments.apps',
         'target web, permission on pods',
         'target web, permission on poddisruptionbudgets.policy',
+        'target web, permission on configmaps',
+        'target web, permission on serviceaccounts',
+        'target web, permission on persistentvolumeclaims',
         'target web, permission on pods/portforward',
         'target web, permission on leases.coordination.k8s.io',
       ]);

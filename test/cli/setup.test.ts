@@ -68,7 +68,7 @@ test('what may not be made is said, with the command for someone who may', async
   const place = await Place.open();
   try {
     const rules = [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['list'] }];
-    const narrow = await narrowWorker(place, rules);
+    const narrow = await narrowWorker(place, rules, { locks: false });
     const RUNBOOK_KUBECONFIG = join(folder, 'narrow.kubeconfig');
     writeFileSync(RUNBOOK_KUBECONFIG, stringify(withUser({ token: narrow.token })));
     const { code, out } = await setup({ RUNBOOK_KUBECONFIG });
