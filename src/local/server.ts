@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from './command.ts';
 import { identityOf, type ProcessIdentity } from './identity.ts';
@@ -94,6 +94,8 @@ function watch(child: ChildProcess, name: string, logFile: string, identity: Pro
 
 /** The last lines of a log, for the message about a server that died. */
 export function tailOf(logFile: string, lines = 12): string {
+  // A stack that was taken down meanwhile has taken its logs along; that is no error of whoever asks.
+  if (!existsSync(logFile)) return '(the log is gone)';
   return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 }
 

@@ -16,6 +16,8 @@ describe('the command line alone', () => {
     ]);
     expect(JSON.parse(json.out)).toEqual([
       expect.objectContaining({ name: 'rolling-update', workflowType: 'rollingUpdate' }),
+      expect.objectContaining({ name: 'rollback', workflowType: 'rollback' }),
+      expect.objectContaining({ name: 'restart-workload', workflowType: 'restartWorkload' }),
     ]);
     expect(json).toMatchObject({ code: 0 });
     expect(text.out).toMatch(/^rolling-update\b.*\n.*\n.*docs\/runbooks\/rolling-update\.md/);
