@@ -103,9 +103,10 @@ describe('the manifest of a worker in a cluster', () => {
   });
 
   test('grants no more than the table of the architecture page', () => {
-    const { rules } = find('Role') as {
+    const roles = objects.filter(({ kind }) => kind === 'Role') as unknown as {
       rules: { apiGroups: string[]; resources: string[]; resourceNames?: string[]; verbs: string[] }[];
-    };
+    }[];
+    const rules = roles.flatMap((role) => role.rules);
     const granted = rules.flatMap((rule) =>
       rule.resources.map((resource) => `${resource}: ${rule.verbs.join(', ')}`),
     );
@@ -118,7 +119,11 @@ describe('the manifest of a worker in a cluster', () => {
       'limitranges: list',
       'poddisruptionbudgets: list',
       'horizontalpodautoscalers: list',
+      'configmaps: get',
+      'serviceaccounts: get',
+      'persistentvolumeclaims: get',
       'pods/portforward: get, create',
+      'leases: get, list, watch, create, update',
     ]);
     expect(rules.find((rule) => rule.resources.includes('deployments'))?.resourceNames).toEqual([
       'alecs-server',
