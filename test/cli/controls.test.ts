@@ -85,7 +85,9 @@ describe('controls and locks on the command line', () => {
     const shown = await command('unlock', '--target', 'alecs');
     expect(shown).toMatchObject({ code: 2 });
     expect(shown.err).toMatch(new RegExp(`${foreign.workflowId}.*add --force`));
-    expect((await command('unlock', '--target', 'alecs', '--force')).out).toMatch(/^alecs: freed/);
+    const deaf = { RUNBOOK_TARGETS: world.targetsFolder, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    const freed = await runbook(['unlock', '--target', 'alecs', '--force'], deaf);
+    expect(freed.out).toMatch(/^alecs: freed/);
 
     await onLease('annotate', 'lease', lease, 'runbook/holder={not json', '--overwrite');
     const unreadable = await (await world.start({ image: 'sleeper:4' })).end();

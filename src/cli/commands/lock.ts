@@ -5,9 +5,10 @@ import { getLease, writeLease } from '../../activities/locks/lease.ts';
 import { listTargets, loadTarget } from '../../activities/targets/profiles.ts';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import { createKubernetesGateway, type KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import { connectClient } from '../../clients/temporal/connection.ts';
 import { createRuns } from '../../clients/temporal/runs.ts';
 import { readConfig } from '../../config.ts';
-import type { Freeze } from '../../contracts/lock.ts';
+import type { Freeze, Holder, HolderState } from '../../contracts/lock.ts';
 import type { Target } from '../../contracts/target.ts';
 import {
   describeFreeze,
@@ -16,7 +17,7 @@ import {
   readLease,
   type LockUpdate,
 } from '../../domain/lock.ts';
-import { openClient, preferLocalStack } from '../environment.ts';
+import { preferLocalStack } from '../environment.ts';
 import { UsageError } from '../exit-codes.ts';
 
 interface FreezeOptions {
@@ -123,7 +124,7 @@ async function write(
 
 /** Frees a target. What its holder left half done stays on the Lease, so that the next run offers its undo. */
 async function unlock(name: string, force: boolean): Promise<Done> {
-  const client = await openClient((line) => {
+  preferLocalStack((line) => {
     console.error(line);
   });
   const { targetsFolder } = readConfig(process.env);
@@ -134,8 +135,7 @@ async function unlock(name: string, force: boolean): Promise<Done> {
     const left = leftover === undefined ? '' : `; ${describeLeftover(leftover)}`;
     if (holder === undefined && faults.length === 0) return { target: name, state: `nobody holds it${left}` };
     if (holder !== undefined) {
-      const { state } = await askAboutHolder(createRuns(client), holder);
-      if (state === 'running')
+      if ((await stateOf(holder)) === 'running')
         throw new UsageError(
           `${describeHolder(holder)} and goes on; end it instead: runbook abort '${holder.workflowId}'`,
         );
@@ -152,6 +152,15 @@ async function unlock(name: string, force: boolean): Promise<Done> {
     await write(gateway, target, { holder: null, ...(unreadable ? { leftover: null } : {}) });
     return { target: name, state: `freed (${found})${left}` };
   });
+}
+
+/** A Temporal that does not answer is a reason to free a target by hand, not one to refuse that. */
+async function stateOf(holder: Holder): Promise<HolderState> {
+  try {
+    return (await askAboutHolder(createRuns(await connectClient()), holder)).state;
+  } catch {
+    return 'unknown';
+  }
 }
 
 async function withCluster<T>(target: Target, work: (gateway: KubernetesGateway) => Promise<T>): Promise<T> {

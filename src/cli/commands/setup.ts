@@ -20,7 +20,8 @@ export function addSetupCommand(program: Command): void {
       if (options.json === true) console.log(JSON.stringify(mended, null, 2));
       else {
         for (const one of mended) console.log(lineFor(one));
-        console.log('now run: runbook doctor');
+        const mustMend = mended.some(({ state }) => state === 'cannot');
+        console.log(mustMend ? 'do that, then run this again: runbook setup' : 'now run: runbook doctor');
       }
       process.exitCode = mended.some(({ state }) => state === 'cannot') ? exitCodes.failed : exitCodes.done;
     });

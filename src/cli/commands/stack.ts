@@ -49,8 +49,19 @@ export function addStackCommands(program: Command): void {
     .action(async (options: { name?: string; json?: boolean }) => {
       const result = await down(options.name);
       if (options.json === true) console.log(JSON.stringify({ result, left: status() }));
-      else console.log(result === 'absent' ? 'no such stack runs' : describeStatus(status()) || 'stopped');
+      else console.log(describeDown(result));
     });
+}
+
+/** What became of the stack, and which others still run. */
+function describeDown(result: Awaited<ReturnType<typeof down>>): string {
+  const done = {
+    absent: 'no such stack runs',
+    cleaned: 'it ran no more; what it left is removed',
+    stopped: 'stopped',
+  }[result];
+  const left = status();
+  return left.length === 0 ? done : `${done}; still there:\n${describeStatus(left)}`;
 }
 
 async function deployDemoService(endpoints: StackEndpoints): Promise<void> {
