@@ -129,8 +129,14 @@ whenReal('the watch of a rollout on the real node', () => {
   test('plan, write and watch: the rollout of a good image is complete', async () => {
     await place.deploy('good', { replicas: 1, container: sleeping });
     await place.settled('good');
-    const plan = await place.plan('good', image('1.7.5'));
-    const written = await place.write(plan, aRun().marker('change'));
+    // The pod's start moves the Deployment's status; a run plans again then, and so does this test.
+    const { plan, written } = await waitFor(
+      async () => {
+        const fresh = await place.plan('good', image('1.7.5'));
+        return { plan: fresh, written: await place.write(fresh, aRun().marker('change')) };
+      },
+      { what: 'a write at a pin that is still fresh', timeoutMilliseconds: 30_000 },
+    );
     const { target, images } = plan;
     const { sentence } = await act(place.activities.followRollout, { target, written, images });
     expect(sentence).toBe('1 of 1 replicas updated and available');

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
+import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
 import type { GuardFinding, WorkloadPlan } from '../../../src/contracts/plan.ts';
 import { unique } from '../../support/stack.ts';
 import { enough, narrowWorker } from '../support/narrow-worker.ts';
@@ -145,13 +147,27 @@ describe('a rollback is refused', () => {
   test('until the controller has seen the last change, and is tried again', async () => {
     const name = await threeRevisions();
     const newest = await kept(name, 3);
-    // Nothing can hold the controller back here: so the ReplicaSet is what lags behind.
-    await place.gateway.jsonPatch(
-      place.ref(newest.name, 'apps/v1', 'ReplicaSet'),
-      [{ op: 'replace', path: `${container}/image`, value: 'registry.example/web:lagging' }],
-      { fieldManager: 'test' },
-    );
-    const failure = await failureOf(planRollback(place, name));
+    // The real controller is too quick to be caught behind: so what the worker lists lags.
+    const gateway = new Proxy(place.gateway, {
+      get(real, key) {
+        if (key === 'list') return listLagging;
+        const value: unknown = Reflect.get(real, key);
+        return typeof value === 'function' ? (value.bind(real) as unknown) : value;
+      },
+    });
+    const listLagging: KubernetesGateway['list'] = async (query) => {
+      const list = await place.gateway.list(query);
+      const text = JSON.stringify(list.items);
+      const lags = list.items.some(({ metadata }) => metadata.name === newest.name);
+      const live = JSON.stringify(await place.liveImage(name));
+      return lags
+        ? {
+            ...list,
+            items: JSON.parse(text.replaceAll(live, '"registry.example/web:lagging"')) as KubernetesObject[],
+          }
+        : list;
+    };
+    const failure = await failureOf(planRollback(place, name, {}, place.activitiesWith(gateway)));
     expect(failure.type).toBe('Unavailable');
     expect(failure.nonRetryable).not.toBe(true);
     expect(failure.message).toContain('wait until it has');
