@@ -19,6 +19,10 @@ export const failures = {
     retryable: false,
     advice: 'Someone else wrote the object meanwhile; the run plans again by itself.',
   },
+  Overwritten: {
+    retryable: false,
+    advice: 'Someone else wrote the object right after this run did; look at what they changed.',
+  },
   RateLimited: {
     retryable: true,
     advice: 'Nothing to do: the call is repeated after the time that the server asked for.',

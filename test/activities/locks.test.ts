@@ -196,6 +196,18 @@ describe('taking a lock', () => {
     expect(await live()).toEqual(before);
   });
 
+  // Regression: this was a fault of the runbook, which is not tried again, and ended the run.
+  test('while Temporal does not say which cluster it is takes nothing and is tried again', async () => {
+    const me = aRun();
+    await release(me);
+    const { pin } = await lock(me);
+    runs.reachable = false;
+    expect(await failureOf(take(me, pin))).toMatchObject({ type: 'Unavailable', nonRetryable: false });
+    expect((await live()).holder).toBeUndefined();
+    runs.reachable = true;
+    await take(me, pin);
+  });
+
   test('whose answer was lost is recognised at the next try', async () => {
     const me = aRun();
     await release(me);

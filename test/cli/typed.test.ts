@@ -76,6 +76,9 @@ describe('the command line alone', () => {
     }
     expect(runningStack(name)).toBeUndefined();
     const again = await runbook(['down', '--name', name]);
-    expect(again).toMatchObject({ code: 0, out: 'no such stack runs\n' });
+    expect(again.code).toBe(0);
+    // What else runs here, such as the stack of these tests, is listed after it.
+    expect(again.out).toMatch(/^no such stack runs(;|$)/m);
+    expect(again.out).not.toContain(name);
   });
 });

@@ -15,7 +15,8 @@ import { readTemplates, type Templates } from './read-templates.ts';
  * Sends one pinned write. Idempotent: a second attempt is refused (its pin is stale), reads once, and finds the
  * marker and values of the first. A late attempt of a run that went on elsewhere is refused too and writes nothing.
  * What it reads before it writes is content only (templates of ReplicaSets); the pin of the workflow stays the fence.
- * @throws Moved when someone else wrote the object since it was pinned, NotFound when a template is gone.
+ * @throws Moved, with nothing written, when someone else wrote the object since it was pinned; Overwritten when they did
+ * so after an earlier attempt had written it; NotFound when a template is gone.
  */
 export async function applyWrite(
   gateway: KubernetesGateway,
@@ -76,17 +77,19 @@ function recogniseOwn(
   marker: string,
   templates: Templates | undefined,
 ): KubernetesObject {
+  const marked =
+    live.metadata.uid === write.pin.uid && live.metadata.annotations?.[changeAnnotation] === marker;
   const ours =
-    live.metadata.uid === write.pin.uid &&
-    live.metadata.annotations?.[changeAnnotation] === marker &&
+    marked &&
     write.expected.every(({ path, value }) => equalJson(valueAt(live as unknown as Json, path), value)) &&
     // Beside values that someone else set, the template to be put in place is there when nothing of the other is left.
     stillToReplace(live, templates?.differences ?? []).length === 0;
   if (ours) return live;
-  throw failure(
-    'Moved',
-    `${live.kind} ${live.metadata.namespace ?? ''}/${live.metadata.name} was written by someone else since it was read`,
-  );
+  const name = `${live.kind} ${live.metadata.namespace ?? ''}/${live.metadata.name}`;
+  // The marker outlives what others write: an earlier attempt took effect, and parts of it may still be there.
+  if (marked)
+    throw failure('Overwritten', `${name} was written by someone else right after this run wrote it`);
+  throw failure('Moved', `${name} was written by someone else since it was read`);
 }
 
 function stillToReplace(live: KubernetesObject, differences: Difference[]): Difference[] {

@@ -26,7 +26,7 @@ export async function takeLock(
   pin: LockPin,
   signal: AbortSignal,
 ): Promise<Holder> {
-  const holder: Holder = { ...me, since: new Date().toISOString(), ...(await runs.identity()) };
+  const holder: Holder = { ...me, since: new Date().toISOString(), ...(await identityOf(runs)) };
   const lease = await getLease(gateway, target, signal);
   const { holder: live } = readLease(lease);
   if (live !== undefined && sameRun(live, me) && !isAt(lease, pin)) return live;
@@ -98,6 +98,15 @@ async function untilNoConflict(work: () => Promise<void>): Promise<void> {
     } catch (error) {
       if (!isConflict(error) || attempt >= 5) throw error;
     }
+  }
+}
+
+/** Without it nobody could ask about the holder later. @throws Unavailable */
+async function identityOf(runs: Runs): ReturnType<Runs['identity']> {
+  try {
+    return await runs.identity();
+  } catch {
+    throw failure('Unavailable', 'Temporal does not say which cluster it is');
   }
 }
 

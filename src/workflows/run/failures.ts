@@ -37,6 +37,11 @@ export function explain(error: unknown): { type: string; message: string } {
   return { type: 'Internal', message: 'fault in the runbook: something that is not an error was thrown' };
 }
 
+/** True when an earlier attempt of a write took effect and someone else wrote the object then: there is something to undo. */
+export function isOverwritten(error: unknown): boolean {
+  return explain(error).type === 'Overwritten';
+}
+
 /** True when an activity reports that its object was written by someone else since it was read. */
 export function isMoved(error: unknown): boolean {
   return explain(error).type === 'Moved';

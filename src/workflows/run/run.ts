@@ -521,7 +521,9 @@ export class Run {
   async #endAfter(error: unknown): Promise<RunReport> {
     const nothingToUndo = this.#undos.length === 0;
     if (error instanceof RunEnded && nothingToUndo)
-      return await this.#end(error.outcome, error.message, error.message);
+      return error.outcome === 'succeeded'
+        ? await this.#end('succeeded', error.message)
+        : await this.#end(error.outcome, error.message, error.message);
     const first = this.#explain(error);
     const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
     if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);

@@ -3,7 +3,7 @@ import type { Proof, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
 import { sameRun } from '../../domain/lock.ts';
 import { undoing, watch } from '../activity-options.ts';
-import { explain, failure, isMoved } from '../run/failures.ts';
+import { explain, failure, isMoved, isOverwritten } from '../run/failures.ts';
 import type { Run, UndoResult } from '../run/run.ts';
 
 const mostMoves = 5;
@@ -76,7 +76,7 @@ async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!isMoved(error)) throw error;
+      if (!isMoved(error) && !isOverwritten(error)) throw error;
       if (attempt >= mostMoves)
         throw failure(
           'Unavailable',

@@ -41,6 +41,17 @@ test('a second attempt recognises the write of the first and writes nothing', as
   expect((await place.live(name)).metadata.generation).toBe(first.generation);
 });
 
+// Regression: this was Moved, so the run forgot its undo and reported that nothing was changed.
+test("someone else's write after an earlier attempt took effect means Overwritten: there is something to undo", async () => {
+  const { name, run, plan } = await planned();
+  await place.write(plan, run.marker('change'));
+  await place.patch(name, [
+    { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'registry.example/web:theirs' },
+  ]);
+  expect((await failureOf(place.write(plan, run.marker('change')))).type).toBe('Overwritten');
+  expect(await place.liveImage(name)).toBe('registry.example/web:theirs');
+});
+
 test("someone else's write since the plan means Moved, and nothing is written", async () => {
   const { name, run, plan } = await planned();
   const theirs = await place.patch(name, [someoneElses]);

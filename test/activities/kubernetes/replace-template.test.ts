@@ -88,7 +88,7 @@ describe('a write of an earlier template', () => {
     await place.patch(name, [
       { op: 'replace', path: '/spec/template/spec/containers/1/image', value: 'registry.example/web:2' },
     ]);
-    expect((await failureOf(place.write(plan, run.marker('change')))).type).toBe('Moved');
+    expect((await failureOf(place.write(plan, run.marker('change')))).type).toBe('Overwritten');
   });
 
   test('with a stale pin means Moved, and nothing is written', async () => {
