@@ -10,6 +10,7 @@ import {
   type LockPin,
 } from '../contracts/lock.ts';
 import { lockNamespace } from '../contracts/names.ts';
+import type { WorkloadChange } from '../contracts/plan.ts';
 import type { TargetProfile } from '../contracts/target.ts';
 import { excerpt } from './text.ts';
 
@@ -280,4 +281,26 @@ export function describeFreeze({ by, at, reason }: Freeze): string {
 export function describeLeftover({ run, step, at, undo }: Leftover): string {
   const objects = undo.map(({ write: { pin } }) => `${pin.kind} ${pin.namespace}/${pin.name}`);
   return `run ${excerpt(run.workflowId, 100)} (${excerpt(run.procedure)}) began "${excerpt(step)}" at ${excerpt(at)} and ended without proving or undoing it; it changed ${objects.join(', ')}`;
+}
+
+/** What a run notes on the lock before it changes something: enough for another run to take it back. */
+export function halfDone(what: Omit<Leftover, 'undo'>, workloads: WorkloadChange[]): Leftover {
+  return { ...what, undo: workloads.map(onlyChange) };
+}
+
+/** A plan of one workload is its change, too; the rest of it would only make the lock hard to read. */
+function onlyChange({
+  changes,
+  write,
+  images,
+  formerImages,
+  formerReplicaSet,
+}: WorkloadChange): WorkloadChange {
+  return {
+    changes,
+    write,
+    images,
+    formerImages,
+    ...(formerReplicaSet === undefined ? {} : { formerReplicaSet }),
+  };
 }

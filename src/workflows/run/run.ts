@@ -6,12 +6,11 @@ import {
   ContinueAsNew,
   continueAsNew,
   defineQuery,
-  isCancellation,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Leftover, LockView } from '../../contracts/lock.ts';
-import type { GuardFinding, Plan, WorkloadChange } from '../../contracts/plan.ts';
+import type { Plan, WorkloadChange } from '../../contracts/plan.ts';
 import {
   controls,
   type Decision,
@@ -19,23 +18,23 @@ import {
   type Outcome,
   type Proof,
   type RunDescription,
-  type RunRecord,
   type RunRef,
   type RunReport,
-  type UndoRecord,
 } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
-import { describeFreeze, describeHolder, sameRun, type RunIdentity } from '../../domain/lock.ts';
+import { halfDone, type RunIdentity } from '../../domain/lock.ts';
 import { comparePlans, stoppedBy } from '../../domain/plan/plan.ts';
-import { headline } from '../../domain/report.ts';
+import { recordOf } from '../../domain/run-record.ts';
 import { useHeartbeat } from '../activity-options.ts';
 import { readCarried, type Carried } from './carried.ts';
 import { Controls } from './controls.ts';
 import { storeEvidence } from './evidence.ts';
 import { explain, failure, isMoved, RunEnded } from './failures.ts';
 import { Gatekeeper, type Question } from './gatekeeper.ts';
+import { Interruption } from './interruption.ts';
 import { Progress } from './progress.ts';
 import { TargetLock } from './target-lock.ts';
+import { UndoStack, type UndoResult } from './undo-stack.ts';
 
 const describeQuery = defineQuery<RunDescription>(controls.describe);
 
@@ -44,12 +43,6 @@ const mostRechecks = 5;
 
 /** A plan travels through histories and onto the lock; what is larger would need object storage. */
 const mostPlanBytes = 64 * 1024;
-
-/** What an undo reports when it is done. It throws when it could not put things back. */
-export interface UndoResult {
-  note: string;
-  drift: string[];
-}
 
 /** Who asks for what: known once the request is checked. */
 export interface RunSubject {
@@ -106,17 +99,11 @@ export class Run {
   readonly #gatekeeper: Gatekeeper;
   readonly #controls: Controls;
   readonly #lock: TargetLock;
-  readonly #undos: { name: string; undo: () => Promise<UndoResult> }[] = [];
-  readonly #undone: UndoRecord[] = [];
+  readonly #interruption: Interruption;
+  readonly #undos = new UndoStack();
   readonly #proofs: Proof[] = [];
   readonly #kept: string[] = [];
-  #scope: CancellationScope | undefined;
   #subject: RunSubject | undefined;
-  #lockView: LockView = { own: false };
-  #lockSentence: string | undefined;
-  /** A dead run's half-done change that nobody has decided about stays on the lock. */
-  #leftoverStays = false;
-  #settled: Leftover | undefined;
   #plan: Plan | undefined;
   #approved: Plan | undefined;
   #openGate: Gate | undefined;
@@ -134,10 +121,12 @@ export class Run {
     this.#progress = new Progress(() => this.#describe());
     this.#controls = new Controls(this.#carried, {
       onChange: () => {
-        this.#controlled();
+        this.#interruption.controlled();
+        this.#progress.show();
       },
       mayContinue: () => this.#gatekeeper.waitingFor !== undefined && !this.#lock.held,
     });
+    this.#interruption = new Interruption(this.#controls);
     this.#gatekeeper = new Gatekeeper(this.#carried, {
       currentStep: () => this.#progress.current,
       count: () => {
@@ -172,9 +161,7 @@ export class Run {
 
   /** Takes note of how the target's lock stands before the run asks for anything. */
   sawLock(view: LockView): void {
-    this.#lockView = view;
-    const { holder } = view;
-    if (holder !== undefined && !view.own) this.#lockSentence = describeHolder(holder, holder.step);
+    this.#lock.saw(view);
   }
 
   /** Names this run and step in the annotation of every object that the step writes. */
@@ -187,11 +174,11 @@ export class Run {
     await this.#untilResumed();
     const step = this.#progress.begin(name);
     try {
-      const result = await this.#stoppable(work);
+      const result = await this.#interruption.stoppable(work);
       this.#progress.mark(step, 'done', note?.(result));
       return result;
     } catch (error) {
-      this.#progress.mark(step, 'failed', this.#explain(error).message);
+      this.#progress.mark(step, 'failed', this.#interruption.explain(error).message);
       throw error;
     }
   }
@@ -201,7 +188,7 @@ export class Run {
     return await this.step(
       name,
       async () => {
-        const plan = this.#withLockFindings(await make());
+        const plan = this.#lock.judge(await make(), this.#options.repair === true);
         this.#plan = plan;
         const bytes = JSON.stringify(plan.changes).length;
         if (bytes > mostPlanBytes)
@@ -244,16 +231,18 @@ export class Run {
   async ask(name: string, question: Omit<Question, 'step' | 'holds'>): Promise<Decision> {
     await this.#untilResumed();
     const step = this.#progress.begin(name);
-    const answer = await this.#stoppable(() =>
-      this.#gatekeeper.ask({ ...question, step: name, holds: this.#lock.held }, (gate) => {
-        this.#openGate = gate;
-        if (!this.#lock.held) this.#deadline = gate.deadline;
-        this.#progress.mark(step, 'waiting');
-      }),
-    ).catch((error: unknown) => {
-      this.#progress.mark(step, 'failed', this.#explain(error).message);
-      throw error;
-    });
+    const answer = await this.#interruption
+      .stoppable(() =>
+        this.#gatekeeper.ask({ ...question, step: name, holds: this.#lock.held }, (gate) => {
+          this.#openGate = gate;
+          if (!this.#lock.held) this.#deadline = gate.deadline;
+          this.#progress.mark(step, 'waiting');
+        }),
+      )
+      .catch((error: unknown) => {
+        this.#progress.mark(step, 'failed', this.#interruption.explain(error).message);
+        throw error;
+      });
     switch (answer.result) {
       case 'approved':
         this.#progress.mark(step, 'done', `approved by ${answer.decision.approver}`);
@@ -305,7 +294,7 @@ export class Run {
       } catch (error) {
         if (!isMoved(error) || attempt >= mostRechecks || this.#kept.length > keptBefore) throw error;
         // Moved means that this attempt wrote nothing, so there is nothing to undo; the next one registers its own.
-        this.#undos.length = 0;
+        this.#undos.forget();
       }
     }
   }
@@ -315,8 +304,6 @@ export class Run {
    * for, if it is still there. @throws LockHeld, GuardStopped (another half-done change is on the lock)
    */
   async takeLock(name: string, target: Target): Promise<Leftover | undefined> {
-    // Whatever is on a lock that this run may or may not have got in the end is not its own to remove.
-    this.#leftoverStays = true;
     const free = await this.step(
       name,
       () =>
@@ -325,48 +312,43 @@ export class Run {
           emergency: this.#subject?.request.emergency === true,
           frozenUntil: this.#deadline ?? new Date().toISOString(),
           waiting: (sentence) => {
-            this.#lockSentence = sentence;
             this.#progress.noteCurrent('waiting', sentence);
           },
         }),
       ({ sentence }) => sentence,
     );
-    this.#lockSentence = `this run holds the target (${free.sentence})`;
-    const { leftover } = free;
-    this.#leftoverStays = leftover !== undefined;
-    if (leftover === undefined) return undefined;
-    if (sameRun(leftover.run, this.#settled?.run) && leftover.at === this.#settled?.at) return leftover;
+    const unsettled = this.#lock.unsettled(free);
+    if (unsettled === undefined) return free.leftover;
     await this.giveLockBack();
     throw failure(
       'GuardStopped',
-      `run ${leftover.run.workflowId} died in the middle of "${leftover.step}" since this run looked; start again: then its undo is offered`,
+      `run ${unsettled.run.workflowId} died in the middle of "${unsettled.step}" since this run looked; start again: then its undo is offered`,
     );
   }
 
   /** Gives the lock back before the run has ended. */
   async giveLockBack(): Promise<void> {
-    await this.#lock.release(this.#leftoverStays);
-    this.#lockSentence = undefined;
+    await this.#lock.release();
   }
 
   /** People have decided about the half-done change of a dead run; this run carries it out. */
   settle(leftover: Leftover): void {
-    this.#settled = leftover;
+    this.#lock.settle(leftover);
   }
 
   /** It is carried out: from here on the half-done change need not stay on the lock. */
   settled(): void {
-    this.#leftoverStays = false;
+    this.#lock.settled();
   }
 
   /** Registers how to undo a step: before the step, since a step that timed out may have taken effect. */
   onFailure(name: string, undo: () => Promise<UndoResult>): void {
-    this.#undos.push({ name, undo });
+    this.#undos.push(name, undo);
   }
 
   /** What was changed and proven so far stays, whatever comes after; `what` names it in the report. */
   keep(what: string): void {
-    this.#undos.length = 0;
+    this.#undos.forget();
     this.#kept.push(what);
   }
 
@@ -423,80 +405,17 @@ export class Run {
   async #untilResumed(): Promise<void> {
     if (this.#controls.paused === undefined) return;
     this.#progress.show();
-    const seconds = (this.#plan ?? this.#subject)?.target.profile.lock.pauseSeconds ?? 0;
-    const goesOn = (): boolean => this.#controls.paused === undefined;
-    await this.#stoppable(async () => {
-      if (!this.#lock.held) await condition(goesOn);
-      else if (!(await condition(goesOn, seconds * 1000))) this.#controls.giveUpPause(seconds);
-    });
-    this.#refuseWhenStopped();
-  }
-
-  /** Runs `work` so that an abort ends it at once, as a cancellation from Temporal does. */
-  async #stoppable<T>(work: () => T | Promise<T>): Promise<T> {
-    this.#refuseWhenStopped();
-    const outer = this.#scope;
-    const scope = new CancellationScope();
-    this.#scope = scope;
-    try {
-      const result = await scope.run(async () => await work());
-      // A stop that came together with the result is a stop: its sender was told so.
-      this.#refuseWhenStopped();
-      return result;
-    } catch (error) {
-      // What else the work had begun is of no use any more.
-      scope.cancel();
-      throw error;
-    } finally {
-      this.#scope = outer;
-    }
-  }
-
-  #refuseWhenStopped(): void {
-    const { stop } = this.#controls;
-    if (stop !== undefined && this.#outcome === undefined && !this.#controls.ending)
-      throw failure(stop.type, stop.message);
-  }
-
-  /** A control changed something: a stop ends what the run is waiting for. */
-  #controlled(): void {
-    if (this.#controls.stop !== undefined) this.#scope?.cancel();
-    this.#progress.show();
-  }
-
-  #explain(error: unknown): { type: string; message: string } {
-    const { stop } = this.#controls;
-    if (!isCancellation(error)) return explain(error);
-    return stop ?? { type: 'Cancelled', message: 'cancelled from Temporal' };
-  }
-
-  #withLockFindings<P extends Plan>(plan: P): P {
-    const { freeze, holder, own } = this.#lockView;
-    if (own || this.#lock.held) return plan;
-    const findings: GuardFinding[] = [...plan.findings];
-    const facts: string[] = [];
-    if (freeze !== undefined) {
-      const repair = this.#options.repair === true;
-      const sentence = repair
-        ? `${describeFreeze(freeze)}; this is a repair and goes on`
-        : `${describeFreeze(freeze)}; start again when it is over: runbook unfreeze`;
-      findings.push({ guard: 'freeze', verdict: repair ? 'clear' : 'stops', sentence });
-      facts.push(`freeze: ${sentence}`);
-    }
-    if (holder?.state === 'running') facts.push(`lock: ${describeHolder(holder, holder.step)}`);
-    return { ...plan, findings, summary: [...plan.summary, ...facts].slice(-50) };
+    const { pauseSeconds = 0 } = (this.#plan ?? this.#subject)?.target.profile.lock ?? {};
+    await this.#interruption.untilResumed(this.#lock.held ? pauseSeconds : undefined);
   }
 
   async #record(plan: Plan, step: string, undo: WorkloadChange[]): Promise<void> {
     if (undo.length === 0) return;
-    await this.#stoppable(() =>
-      this.#lock.record(plan.target, {
-        run: this.ref,
-        step,
-        at: new Date().toISOString(),
-        planHash: plan.hash,
-        undo: undo.map(onlyChange),
-      }),
+    await this.#interruption.stoppable(() =>
+      this.#lock.record(
+        plan.target,
+        halfDone({ run: this.ref, step, at: new Date().toISOString(), planHash: plan.hash }, undo),
+      ),
     );
   }
 
@@ -519,15 +438,17 @@ export class Run {
   }
 
   async #endAfter(error: unknown): Promise<RunReport> {
-    const nothingToUndo = this.#undos.length === 0;
+    const nothingToUndo = this.#undos.empty;
     if (error instanceof RunEnded && nothingToUndo)
       return error.outcome === 'succeeded'
         ? await this.#end('succeeded', error.message)
         : await this.#end(error.outcome, error.message, error.message);
-    const first = this.#explain(error);
+    const first = this.#interruption.explain(error);
     const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
     if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);
-    const outcome = await this.#undoAll();
+    const outcome = await this.#undos.carryOut((name, undo) =>
+      this.step(name, undo, (result) => result.note),
+    );
     const report = await this.#end(outcome, first.message, first.message, first.type);
     throw ApplicationFailure.create({
       type: outcome,
@@ -536,19 +457,6 @@ export class Run {
       details: [report],
       ...(error instanceof Error ? { cause: error } : {}),
     });
-  }
-
-  async #undoAll(): Promise<Outcome> {
-    if (this.#undos.length === 0) return 'failed';
-    for (const { name, undo } of [...this.#undos].reverse()) {
-      try {
-        const { note, drift } = await this.step(name, undo, (result) => result.note);
-        this.#undone.push({ name, state: 'done', note, drift });
-      } catch (error) {
-        this.#undone.push({ name, state: 'failed', note: explain(error).message, drift: [] });
-      }
-    }
-    return this.#undone.some((undo) => undo.state === 'failed') ? 'undoFailed' : 'undone';
   }
 
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
@@ -570,63 +478,32 @@ export class Run {
   async #end(outcome: Outcome, what: string, error?: string, errorType?: string): Promise<RunReport> {
     this.#controls.end();
     this.#outcome = outcome;
-    const record = this.#recordOf(outcome, what, error, errorType);
-    return await CancellationScope.nonCancellable(async () => {
-      const evidence = await storeEvidence(record);
-      await this.#unlock(outcome);
-      this.#progress.finish(outcome);
-      return { ...record, evidence };
-    });
-  }
-
-  /** A lock that cannot be given back does not fail the run: the next one takes it over. */
-  async #unlock(outcome: Outcome): Promise<void> {
-    try {
-      await this.#lock.release(outcome === 'undoFailed' || this.#leftoverStays);
-      this.#lockSentence = undefined;
-    } catch {
-      this.#lockSentence = 'the lock could not be given back; the next run takes it over';
-    }
-  }
-
-  #recordOf(
-    outcome: Outcome,
-    what: string,
-    error: string | undefined,
-    errorType: string | undefined,
-  ): RunRecord {
-    const target = this.#plan?.target ?? this.#subject?.target;
-    const request = this.#subject?.request;
-    return {
+    const record = recordOf({
       run: this.ref,
       outcome,
-      headline: headline({
-        outcome,
-        what,
-        target: target?.profile.target,
-        proofs: this.#proofs,
-        error,
-        errorType,
-        changed: this.#proofs.length > 0 || this.#undone.length > 0,
-        drift: this.#undone.flatMap((undo) => undo.drift),
-        kept: this.#kept,
-      }),
-      ...(target === undefined ? {} : { target: target.profile.target, profileDigest: target.digest }),
-      ...(request === undefined ? {} : { request }),
-      ...(request?.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
-      ...(request?.reason === undefined ? {} : { reason: request.reason }),
+      what,
+      error,
+      errorType,
+      kept: this.#kept,
+      target: this.#plan?.target ?? this.#subject?.target,
+      request: this.#subject?.request,
+      plan: this.#plan,
       startedAt: this.#startedAt,
       endedAt: new Date().toISOString(),
-      ...(this.#plan === undefined ? {} : { plan: shown(this.#plan) }),
       steps: this.#progress.steps,
       decisions: this.#gatekeeper.records,
       ignoredDecisions: this.#gatekeeper.ignored,
       controls: this.#controls.records,
       ignoredSignals: this.#controls.ignored,
       proofs: this.#proofs,
-      undo: this.#undone,
-      ...(error === undefined ? {} : { error }),
-    };
+      undo: this.#undos.records,
+    });
+    return await CancellationScope.nonCancellable(async () => {
+      const evidence = await storeEvidence(record);
+      await this.#lock.releaseAtEnd(outcome === 'undoFailed');
+      this.#progress.finish(outcome);
+      return { ...record, evidence };
+    });
   }
 
   #describe(): RunDescription {
@@ -639,7 +516,7 @@ export class Run {
       ...(this.#outcome === undefined ? {} : { outcome: this.#outcome }),
       ...(gate === undefined ? {} : { waitingFor: gate }),
       ...(paused === undefined ? {} : { paused }),
-      ...(this.#lockSentence === undefined ? {} : { lock: this.#lockSentence }),
+      ...(this.#lock.sentence === undefined ? {} : { lock: this.#lock.sentence }),
       ...(plan === undefined
         ? {}
         : { plan: { hash: plan.hash, summary: plan.summary, findings: plan.findings } }),
@@ -648,25 +525,4 @@ export class Run {
       controls: this.#controls.records,
     };
   }
-}
-
-/** A plan of one workload is its change, too; the rest of it would only make the lock hard to read. */
-function onlyChange({
-  changes,
-  write,
-  images,
-  formerImages,
-  formerReplicaSet,
-}: WorkloadChange): WorkloadChange {
-  return {
-    changes,
-    write,
-    images,
-    formerImages,
-    ...(formerReplicaSet === undefined ? {} : { formerReplicaSet }),
-  };
-}
-
-function shown(plan: Plan): NonNullable<RunRecord['plan']> {
-  return { hash: plan.hash, changes: plan.changes, summary: plan.summary, findings: plan.findings };
 }

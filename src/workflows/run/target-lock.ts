@@ -1,8 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { FreeLock, Leftover } from '../../contracts/lock.ts';
+import type { FreeLock, Leftover, LockView } from '../../contracts/lock.ts';
+import type { Plan } from '../../contracts/plan.ts';
 import type { RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
-import type { RunIdentity } from '../../domain/lock.ts';
+import { checkFreeze } from '../../domain/guards/freeze.ts';
+import { describeHolder, sameRun, type RunIdentity } from '../../domain/lock.ts';
 import { change, wait } from '../activity-options.ts';
 import { failure, isMoved } from './failures.ts';
 
@@ -32,6 +34,11 @@ export class TargetLock {
   #held = false;
   /** When this run took the lock: tells one taking from the next. Undefined while it is not known to be taken. */
   #since: string | undefined;
+  #view: LockView = { own: false };
+  #sentence: string | undefined;
+  /** A dead run's half-done change that nobody has decided about stays on the lock. */
+  #leftoverStays = false;
+  #settled: Leftover | undefined;
   readonly #me: RunRef;
 
   constructor(me: RunRef) {
@@ -42,14 +49,72 @@ export class TargetLock {
     return this.#held;
   }
 
+  /** How the run stands with the lock, for whoever asks. */
+  get sentence(): string | undefined {
+    return this.#sentence;
+  }
+
   /** The run in whose name this one writes: itself, or the root that holds the lock. */
   get holder(): RunIdentity {
     const { workflowId, firstRunId } = this.#inheritedFrom ?? this.#me;
     return { workflowId, firstRunId };
   }
 
-  /** Takes the lock, waiting as long as it may. @throws LockHeld, GuardStopped */
+  /** Takes note of how the lock stood before the run asked for anything. */
+  saw(view: LockView): void {
+    this.#view = view;
+    const { holder } = view;
+    if (holder !== undefined && !view.own) this.#sentence = describeHolder(holder, holder.step);
+  }
+
+  /** `plan` with what was seen on the lock: a freeze is a finding, a holder only a fact, since one may wait for it. */
+  judge<P extends Plan>(plan: P, repair: boolean): P {
+    const { freeze, holder, own } = this.#view;
+    if (own || this.#held) return plan;
+    const finding = freeze === undefined ? undefined : checkFreeze(freeze, repair);
+    const facts = [
+      ...(finding === undefined ? [] : [`freeze: ${finding.sentence}`]),
+      ...(holder?.state === 'running' ? [`lock: ${describeHolder(holder, holder.step)}`] : []),
+    ];
+    return {
+      ...plan,
+      findings: finding === undefined ? plan.findings : [...plan.findings, finding],
+      summary: [...plan.summary, ...facts].slice(-50),
+    };
+  }
+
+  /** People have decided about the half-done change of a dead run; this run carries it out. */
+  settle(leftover: Leftover): void {
+    this.#settled = leftover;
+  }
+
+  /** It is carried out: from here on the half-done change need not stay on the lock. */
+  settled(): void {
+    this.#leftoverStays = false;
+  }
+
+  /**
+   * Takes the lock, waiting as long as it may. Returns what the holder before has left, in words and, if it is what
+   * people have decided about, as such. @throws LockHeld, GuardStopped (another half-done change is on the lock)
+   */
   async take(target: Target, patience: LockPatience): Promise<FreeLock> {
+    // Whatever is on a lock that this run may or may not have got in the end is not its own to remove.
+    this.#leftoverStays = true;
+    const free = await this.#take(target, patience);
+    this.#sentence = `this run holds the target (${free.sentence})`;
+    this.#leftoverStays = free.leftover !== undefined;
+    return free;
+  }
+
+  /** The half-done change that people have not been asked about. */
+  unsettled({ leftover }: FreeLock): Leftover | undefined {
+    if (leftover === undefined) return undefined;
+    return sameRun(leftover.run, this.#settled?.run) && leftover.at === this.#settled?.at
+      ? undefined
+      : leftover;
+  }
+
+  async #take(target: Target, patience: LockPatience): Promise<FreeLock> {
     this.#target = target;
     for (let attempt = 1; attempt <= mostTries; attempt++) {
       const free = await this.#untilFree(target, patience);
@@ -76,6 +141,7 @@ export class TargetLock {
     };
     const answer = await wait('Look whether the target is free').awaitLock({ ...request, lookOnly: true });
     if ('pin' in answer) return answer;
+    this.#sentence = answer.waitsFor;
     patience.waiting(answer.waitsFor);
     const free = await wait(`Wait: ${answer.waitsFor}`).awaitLock({ ...request, lookOnly: false });
     if (!('pin' in free)) throw failure('Internal', 'waiting for the lock ended without it');
@@ -105,8 +171,24 @@ export class TargetLock {
     });
   }
 
-  /** Gives the lock back. A lock that cannot be given back is taken over by the next run, which asks Temporal about this one. */
-  async release(keepLeftover: boolean): Promise<void> {
+  /**
+   * Gives the lock back, if this run has taken it. `halfDone`: what this run noted on it is to be undone by another.
+   */
+  async release(halfDone = false): Promise<void> {
+    await this.#release(halfDone || this.#leftoverStays);
+    this.#sentence = undefined;
+  }
+
+  /** A lock that cannot be given back does not fail the run: the next one asks Temporal about this one, and takes it over. */
+  async releaseAtEnd(halfDone: boolean): Promise<void> {
+    try {
+      await this.release(halfDone);
+    } catch {
+      this.#sentence = 'the lock could not be given back; the next run takes it over';
+    }
+  }
+
+  async #release(keepLeftover: boolean): Promise<void> {
     if (this.#target === undefined || !this.#tried || this.#inheritedFrom !== undefined) return;
     this.#held = false;
     const release = { target: this.#target, me: this.#me, ...this.#taking(), keepLeftover };

@@ -4,7 +4,8 @@ import type { Target } from '../../contracts/target.ts';
 import { sameRun } from '../../domain/lock.ts';
 import { undoing, watch } from '../activity-options.ts';
 import { explain, failure, isMoved, isOverwritten } from '../run/failures.ts';
-import type { Run, UndoResult } from '../run/run.ts';
+import type { Run } from '../run/run.ts';
+import type { UndoResult } from '../run/undo-stack.ts';
 
 const mostMoves = 5;
 

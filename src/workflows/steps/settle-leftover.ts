@@ -3,7 +3,8 @@ import type { Target } from '../../contracts/target.ts';
 import { describeLeftover, describeUndo } from '../../domain/lock.ts';
 import { failure } from '../run/failures.ts';
 import { excerpt } from '../../domain/text.ts';
-import type { Run, UndoResult } from '../run/run.ts';
+import type { Run } from '../run/run.ts';
+import type { UndoResult } from '../run/undo-stack.ts';
 import { isOutOfReach, markWorkload, restoreWorkload, type Restoring } from './restore-workload.ts';
 
 /** The headings of what happens when a run died in the middle of a change. They stand on the page about the lock. */

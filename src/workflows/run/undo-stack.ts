@@ -1,0 +1,42 @@
+import type { Outcome, UndoRecord } from '../../contracts/run.ts';
+import { explain } from './failures.ts';
+
+/** What an undo reports when it is done. It throws when it could not put things back. */
+export interface UndoResult {
+  note: string;
+  drift: string[];
+}
+
+/** How to take a run's changes back: the last one first. */
+export class UndoStack {
+  readonly records: UndoRecord[] = [];
+  readonly #undos: { name: string; undo: () => Promise<UndoResult> }[] = [];
+
+  get empty(): boolean {
+    return this.#undos.length === 0;
+  }
+
+  push(name: string, undo: () => Promise<UndoResult>): void {
+    this.#undos.push({ name, undo });
+  }
+
+  /** What was changed stays, or was never changed. */
+  forget(): void {
+    this.#undos.length = 0;
+  }
+
+  /** One that fails does not keep the others from being tried. */
+  async carryOut(
+    asStep: (name: string, undo: () => Promise<UndoResult>) => Promise<UndoResult>,
+  ): Promise<Outcome> {
+    if (this.empty) return 'failed';
+    for (const { name, undo } of [...this.#undos].reverse()) {
+      try {
+        this.records.push({ name, state: 'done', ...(await asStep(name, undo)) });
+      } catch (error) {
+        this.records.push({ name, state: 'failed', note: explain(error).message, drift: [] });
+      }
+    }
+    return this.records.some(({ state }) => state === 'failed') ? 'undoFailed' : 'undone';
+  }
+}
