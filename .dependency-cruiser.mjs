@@ -41,7 +41,7 @@ export default {
     ),
     law(
       'activities-import-inwards',
-      'activities act: contracts, domain, clients',
+      'activities act: contracts, domain, clients, encryption, notifiers',
       { path: '^src/activities/' },
       { path: '^src/(worker\\.ts|(workflows|cli|gateway|local)/)' },
     ),
@@ -50,6 +50,18 @@ export default {
       'clients wrap one foreign system each',
       { path: '^src/clients/' },
       { path: '^src/', pathNot: '^src/(clients|contracts)/' },
+    ),
+    law(
+      'encryption-knows-nothing-of-us',
+      'encryption verifies and signs what it is given',
+      { path: '^src/encryption/' },
+      { path: '^src/', pathNot: '^src/(encryption|contracts)/' },
+    ),
+    law(
+      'notifiers-know-nothing-of-us',
+      'notifiers wrap one way to tell people each',
+      { path: '^src/notifiers/' },
+      { path: '^src/', pathNot: '^src/(notifiers|contracts)/' },
     ),
     law(
       'workflows-are-imported-by-the-worker-only',

@@ -10,7 +10,18 @@ const common = {
   },
 };
 
-const pure = ['domain', 'contracts', 'project', 'config', 'replay'];
+const pure = [
+  'domain',
+  'contracts',
+  'project',
+  'config',
+  'replay',
+  'encryption',
+  'activities/approvals',
+  'cli/signing',
+  'notifiers',
+  'activities/notifications',
+];
 
 export default {
   // Two cores: a second process keeps tests going while the first waits for servers.

@@ -13,6 +13,11 @@ const environment = z.object({
     .min(1)
     .optional()
     .describe('kubeconfig file; without it the usual places and the service account.'),
+  RUNBOOK_NOTIFIERS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder with one file per channel, such as a mounted Secret; without it there is only `log`.'),
   RUNBOOK_TASK_QUEUE: z.string().min(1).max(200).default('runbooks'),
   RUNBOOK_BUILD_ID: z
     .string()
@@ -52,6 +57,7 @@ export interface Config {
   targetsFolder: string;
   defaultTarget?: string;
   kubeconfigPath?: string;
+  notifiersFolder?: string;
   taskQueue: string;
   buildId: string;
   useWorkerVersioning: boolean;
@@ -80,6 +86,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Readonly<Config> {
     targetsFolder: values.RUNBOOK_TARGETS,
     ...(values.RUNBOOK_DEFAULT_TARGET === undefined ? {} : { defaultTarget: values.RUNBOOK_DEFAULT_TARGET }),
     ...(values.RUNBOOK_KUBECONFIG === undefined ? {} : { kubeconfigPath: values.RUNBOOK_KUBECONFIG }),
+    ...(values.RUNBOOK_NOTIFIERS === undefined ? {} : { notifiersFolder: values.RUNBOOK_NOTIFIERS }),
     taskQueue: values.RUNBOOK_TASK_QUEUE,
     buildId: values.RUNBOOK_BUILD_ID,
     useWorkerVersioning: values.RUNBOOK_WORKER_VERSIONING === 'on',

@@ -8,6 +8,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
+import { createChannels } from './activities/notifications/channels.ts';
 import { createKubernetesGateway, type KubernetesGateway } from './clients/kubernetes/gateway.ts';
 import { createObjectStorage } from './clients/object-storage.ts';
 import { readTemporalConfig } from './clients/temporal/connection.ts';
@@ -47,6 +48,7 @@ export async function createWorker(
     gatewayFor: gateways.of,
     storage,
     runs: createRuns(client),
+    channels: createChannels(config.notifiersFolder, log),
   });
   const worker = await Worker.create({
     connection,

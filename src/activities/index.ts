@@ -2,8 +2,11 @@ import type { KubernetesGateway } from '../clients/kubernetes/gateway.ts';
 import type { Runs } from '../clients/temporal/runs.ts';
 import type { ObjectStorage } from '../clients/object-storage.ts';
 import type { Target } from '../contracts/target.ts';
+import { createApprovalActivities } from './approvals/index.ts';
+import { createAuditActivities } from './audit/index.ts';
 import { createKubernetesActivities } from './kubernetes/index.ts';
 import { createLockActivities } from './locks/index.ts';
+import { createNotificationActivities, type NotificationDependencies } from './notifications/index.ts';
 import { createProbeActivities } from './probes/index.ts';
 import { createReportActivities } from './reports/index.ts';
 import { createTargetActivities } from './targets/index.ts';
@@ -17,20 +20,25 @@ export interface ActivityDependencies {
   gatewayFor: (target: Target) => KubernetesGateway;
   storage: ObjectStorage | undefined;
   runs: Runs;
+  channels: NotificationDependencies['channels'];
 }
 
 /** All activities of one worker. Names are unique across the groups by a test. */
 export function createActivities(dependencies: ActivityDependencies) {
   const { targetsFolder, defaultTarget, gatewayFor } = dependencies;
+  const load = (name: string | undefined): Promise<Target> => loadTarget(targetsFolder, name, defaultTarget);
   return {
     ...createTargetActivities(dependencies),
     ...createKubernetesActivities({
       gatewayFor,
-      loadTarget: (name) => loadTarget(targetsFolder, name, defaultTarget),
+      loadTarget: load,
     }),
     ...createLockActivities(dependencies),
     ...createProbeActivities({ gatewayFor }),
     ...createReportActivities(dependencies),
+    ...createApprovalActivities({ loadTarget: load, targetsFolder }),
+    ...createAuditActivities(dependencies),
+    ...createNotificationActivities(dependencies),
   };
 }
 

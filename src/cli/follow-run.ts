@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, WorkflowFailedError, type Client } from '@temporalio/client';
-import { controls, type Outcome, type RunDescription, type RunReport } from '../contracts/run.ts';
+import { controls, type Gate, type Outcome, type RunDescription, type RunReport } from '../contracts/run.ts';
 import { exampleFor } from '../domain/decisions.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
@@ -92,15 +92,31 @@ export function showNews(
     print(`  ${key}: ${line}`);
   }
   const gate = description.waitingFor;
-  if (gate === undefined || shown.get('gate') === gate.id) return;
-  shown.set('gate', gate.id);
-  for (const line of description.plan?.summary ?? []) print(`    ${line}`);
-  print(`  ${gate.question}`);
-  print(
-    `  decide until ${gate.deadline}: npx runbook approve '${description.run.workflowId}' --plan ${gate.planHash.slice(0, 12)}`,
-  );
-  print(`  or paste into the Temporal UI, update ${controls.decide}: ${exampleFor(gate)}`);
-  print(`  or signal ${controls.approve}: ${exampleFor(gate, 'approve')}`);
+  if (gate === undefined) return;
+  const needs = `  needs ${gate.needs}${gate.approvedBy.length === 0 ? '' : `; approved by ${gate.approvedBy.join(', ')}`}`;
+  if (shown.get('gate') !== gate.id) {
+    shown.set('gate', gate.id);
+    for (const line of description.plan?.summary ?? []) print(`    ${line}`);
+    print(`  ${gate.question}`);
+    for (const line of howToDecide(description.run.workflowId, gate)) print(`  ${line}`);
+  }
+  if (shown.get('needs') === `${gate.id}${needs}`) return;
+  shown.set('needs', `${gate.id}${needs}`);
+  print(needs);
+}
+
+function howToDecide(workflowId: string, gate: Gate): string[] {
+  const approve = `npx runbook approve '${workflowId}' --plan ${gate.planHash.slice(0, 12)}`;
+  if (gate.signed)
+    return [
+      `decide until ${gate.deadline}, signed: ${approve} --as 'YOUR NAME' --sign KEYFILE`,
+      'without --sign that prints the command for your own gpg, and what to paste into the Temporal UI',
+    ];
+  return [
+    `decide until ${gate.deadline}: ${approve}`,
+    `or paste into the Temporal UI, update ${controls.decide}: ${exampleFor(gate)}`,
+    `or signal ${controls.approve}: ${exampleFor(gate, 'approve')}`,
+  ];
 }
 
 function pauseLine({ paused, run, outcome }: RunDescription): string | undefined {

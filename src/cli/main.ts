@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAuditCommand } from './commands/audit.ts';
 import { addControlCommands } from './commands/control.ts';
 import { addDecisionCommands } from './commands/decide.ts';
 import { addDemoCommand } from './commands/demo.ts';
@@ -28,6 +29,7 @@ addShowCommand(program);
 addDecisionCommands(program);
 addControlCommands(program);
 addLockCommands(program);
+addAuditCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 endWithLauncher();

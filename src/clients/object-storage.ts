@@ -1,4 +1,5 @@
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 
 /** How to reach the bucket. Credentials come from the usual AWS variables and files unless given. */
 export interface ObjectStorageOptions {
@@ -15,8 +16,29 @@ export interface ObjectStorage {
   /** Where an object lies, for people: `s3://bucket/key`. */
   locationOf(key: string): string;
   put(key: string, body: string, contentType: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Writes an object that is never written again (`If-None-Match: *`). `exists`: somebody wrote it before, perhaps an
+   * earlier attempt of the caller. A store that does not know the condition says `written` each time.
+   */
+  putOnce(
+    key: string,
+    body: string | Uint8Array,
+    contentType: string,
+    signal?: AbortSignal,
+  ): Promise<'written' | 'exists'>;
   get(key: string): Promise<string>;
+  /** The bytes as they lie there; undefined when there is no such object. */
+  read(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
+  /** Every key that begins with `prefix` and comes after `startAfter`, in the order of the store, page by page. */
+  list(prefix: string, startAfter?: string, signal?: AbortSignal): AsyncIterable<string>;
   close(): void;
+}
+
+/** An object as the store has it. */
+export interface StoredObject {
+  bytes: Uint8Array;
+  /** By the clock of the store; now, when it does not say. */
+  storedAt: Date;
 }
 
 /** The SDK's client as every part of this project uses it. Nothing is sent before the first call. */
@@ -52,11 +74,47 @@ export function keyBelow(prefix: string, key: string): string {
   return prefix === '' ? key : `${prefix.replace(/\/+$/, '')}/${key}`;
 }
 
+/** Code or name only: messages of the SDK may carry request details. */
+export function nameOfStorageError(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  const word = [code, name].find((one) => typeof one === 'string') ?? 'unknown error';
+  return /^[\w.-]{1,60}$/.test(word) ? word : 'unknown error';
+}
+
+/** Reads objects, several at once, in the order of their keys. */
+export async function* readInOrder(
+  storage: Pick<ObjectStorage, 'read'>,
+  keys: string[],
+  signal?: AbortSignal,
+): AsyncGenerator<{ key: string; object: StoredObject | undefined }, void, undefined> {
+  const ahead: Promise<StoredObject | undefined>[] = [];
+  for (const [index, key] of keys.entries()) {
+    for (const next of keys.slice(index + ahead.length, index + readsAtOnce)) {
+      const reading = storage.read(next, signal);
+      // Whoever stops early must not leave an unhandled rejection behind.
+      reading.catch(() => undefined);
+      ahead.push(reading);
+    }
+    yield { key, object: await ahead.shift() };
+  }
+}
+
+/** Enough to hide the way to the store, few enough for any of them. */
+const readsAtOnce = 16;
+
+/** How often a put is tried again that met another one of the same key at that very moment. */
+const mostConflicts = 5;
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
+
 /** Opens a bucket. Nothing is sent before the first call. */
 export function createObjectStorage(options: ObjectStorageOptions): ObjectStorage {
   const { bucket, prefix } = options;
   const client = createS3Client(options);
   const keyOf = (key: string): string => keyBelow(prefix, key);
+  const until = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
   return {
     locationOf: (key) => `s3://${bucket}/${keyOf(key)}`,
     async put(key, body, contentType, signal) {
@@ -66,11 +124,57 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
         Body: body,
         ContentType: contentType,
       });
-      await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+      await client.send(command, until(signal));
+    },
+    async putOnce(key, body, contentType, signal) {
+      const input = {
+        Bucket: bucket,
+        Key: keyOf(key),
+        Body: body,
+        ContentType: contentType,
+        IfNoneMatch: '*',
+      };
+      for (let conflicts = 0; ; conflicts++) {
+        try {
+          await client.send(new PutObjectCommand(input), until(signal));
+          return 'written';
+        } catch (error) {
+          if (statusOf(error) === 412) return 'exists';
+          // Two puts at once: neither is there yet, and the next try tells which one won.
+          if (statusOf(error) !== 409 || conflicts === mostConflicts) throw error;
+        }
+        await pause(50 * (conflicts + 1), undefined, signal === undefined ? {} : { signal });
+      }
     },
     async get(key) {
       const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
       return (await answer.Body?.transformToString()) ?? '';
+    },
+    async read(key, signal) {
+      try {
+        const command = new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) });
+        const { Body, LastModified = new Date() } = await client.send(command, until(signal));
+        return { bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(), storedAt: LastModified };
+      } catch (error) {
+        if ((error as { name?: unknown }).name === 'NoSuchKey') return undefined;
+        throw error;
+      }
+    },
+    async *list(prefix, startAfter, signal) {
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await client.send(
+          new ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix: keyOf(prefix),
+            ...(startAfter === undefined ? {} : { StartAfter: keyOf(startAfter) }),
+            ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+          }),
+          until(signal),
+        );
+        for (const { Key = '' } of page.Contents ?? []) yield Key.slice(keyOf('').length);
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
     },
     close() {
       client.destroy();

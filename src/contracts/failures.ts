@@ -8,6 +8,11 @@ export const failures = {
     retryable: false,
     advice: 'Correct the target profile; the message lists every fault with its path.',
   },
+  ProfileChanged: {
+    retryable: false,
+    advice: 'Look at the plan under the changed profile, then decide again.',
+  },
+  BadSignature: { retryable: false, advice: 'Sign again as the message says, and send the decision again.' },
   NotFound: { retryable: false, advice: 'Check the name in the request and in the target profile.' },
   Unauthenticated: { retryable: false, advice: "Renew the worker's credentials for the cluster." },
   Forbidden: { retryable: false, advice: 'Give the worker the permission that the message names.' },
@@ -31,6 +36,15 @@ export const failures = {
   StorageUnavailable: {
     retryable: true,
     advice: 'Check the object storage; the report is stored when it answers.',
+  },
+  NotifierUnavailable: {
+    retryable: true,
+    advice:
+      'Check that the channel answers; the notification is sent again meanwhile, and the run does not wait.',
+  },
+  AuditBroken: {
+    retryable: false,
+    advice: 'Run: runbook audit verify. Nothing is written after an entry that does not fit.',
   },
   GuardStopped: {
     retryable: false,

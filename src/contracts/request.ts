@@ -13,7 +13,14 @@ export const requestBase = {
   target: dnsLabel.optional().describe('Name of the target profile; without it the default target.'),
   dryRun: z.boolean().optional().describe('true: plan only, change nothing.'),
   reason: oneLine(200).optional().describe('Why; goes into the report.'),
-  requestedBy: oneLine(100).optional().describe('Who asks for it; goes into the report.'),
+  requestedBy: oneLine(100)
+    .optional()
+    .describe('Who asks for it; goes into the report. Without it one approver more may be needed.'),
+  breakGlass: oneLine(200)
+    .optional()
+    .describe(
+      'Why guards may be overridden. Someone with a break-glass role of the profile has to approve; everyone is told.',
+    ),
 };
 
 const domain =

@@ -1,4 +1,8 @@
+import type { Checkpoint, SignedCheckpoint } from './audit.ts';
 import type { Plan } from './plan.ts';
+import type { RunRef } from './run-ref.ts';
+
+export type { RunRef };
 
 /** How a run ends. The first five complete the workflow; the last three fail it with a failure of that type. */
 export type Outcome =
@@ -35,7 +39,13 @@ export interface Decision {
   planHash: string;
   approver: string;
   reason?: string;
+  /** OpenPGP signature over the statement of this decision, where the profile asks for one. */
+  signature?: string;
 }
+
+/** How it is known who decided: by the name that was given, or by a signature. */
+export type Identity =
+  { identity: 'declared' } | { identity: 'signed'; fingerprint: string; signedAt: string };
 
 /** A decision as the run took it. */
 export interface DecisionRecord {
@@ -45,6 +55,8 @@ export interface DecisionRecord {
   /** Why it was ignored, or what it did. */
   note: string;
   decision?: Decision;
+  /** Of an accepted decision. */
+  proof?: Identity;
 }
 
 /** A place where a run waits for people; bound to one plan hash. */
@@ -55,6 +67,14 @@ export interface Gate {
   planHash: string;
   openedAt: string;
   deadline: string;
+  /** The run that a signature names; another one after a reset or when the run continued as a new one. */
+  runId: string;
+  /** Whether a decision needs a signature. */
+  signed: boolean;
+  /** The approvals that are still missing, in words. */
+  needs: string;
+  /** Who has approved so far. */
+  approvedBy: string[];
 }
 
 /** What a person may send with `pause`, `resume` and `abort`; every field may be missing. */
@@ -76,14 +96,6 @@ export interface Proof {
   name: string;
   verdict: 'pass' | 'fail' | 'unknown';
   evidence: string[];
-}
-
-/** Identifies a run in Temporal. */
-export interface RunRef {
-  workflowId: string;
-  /** Of the first run: stays the same through reset and continue-as-new. */
-  firstRunId: string;
-  procedure: string;
 }
 
 /** What undo did; stands beside the first error, never instead of it. */
@@ -117,8 +129,25 @@ export interface RunRecord {
   ignoredSignals: number;
   proofs: Proof[];
   undo: UndoRecord[];
+  /** Guards that were overridden. */
+  breakGlass?: BreakGlass;
+  /** The state of the target's audit log when the run ended. */
+  audit?: AuditState;
   error?: string;
 }
+
+/** Who let which guards be overridden, and why. */
+export interface BreakGlass {
+  by: string[];
+  reason: string;
+  guards: string[];
+}
+
+/** The audit log after a run. `pending`: storage did not answer; a detached child run writes the rest when it does. */
+export type AuditState =
+  | { state: 'signed'; checkpoint: SignedCheckpoint }
+  | { state: 'unsigned'; checkpoint: Checkpoint; note: string }
+  | { state: 'pending' | 'notConfigured'; note: string };
 
 /** Where the report lies. `pending`: storage did not answer; a detached child run uploads it when it does. */
 export type Evidence =

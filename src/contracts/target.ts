@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { besideFaults } from './beside-faults.ts';
 import { dnsLabel, objectName } from './kubernetes-names.ts';
+import { approvalsSchema, approversSchema } from './policy.ts';
 
 const seconds = (most: number) => z.number().int().min(0).max(most);
 
@@ -114,8 +115,16 @@ export const targetProfileSchema = z
           .min(1)
           .default(4 * 3600)
           .describe('Silence until then is a no.'),
+        reminderSeconds: seconds(30 * 86400)
+          .min(1)
+          .default(900)
+          .describe('How long before the deadline people are reminded; a deadline that is shorter has none.'),
       })
       .prefault({}),
+    approvers: approversSchema
+      .default({})
+      .describe('Who may decide. Without anyone, one decision of whoever gives a name is enough.'),
+    approvals: approvalsSchema.prefault({}),
     lock: z
       .strictObject({
         waitSeconds: seconds(3600)

@@ -11,9 +11,16 @@ export interface GateSituation {
   closed: { id: string; result: string }[];
   currentStep: string;
   now: number;
+  /** Why the policy does not take this person's approval, if it does not. */
+  refuseApprover: (person: string) => string | undefined;
+  /** The same for a rejection. */
+  refuseRejecter: (person: string) => string | undefined;
 }
 
-const knownFields = ['decision', 'gate', 'planHash', 'approver', 'reason'];
+const knownFields = ['decision', 'gate', 'planHash', 'approver', 'reason', 'signature'];
+
+/** A clear-signed statement with an RSA key of 4096 bits has about 1.5 KB. */
+const longestSignature = 8 * 1024;
 const placeholder = /^(your name|name|\.{3}|…)$/i;
 
 /**
@@ -59,16 +66,45 @@ export function judgeDecision(
   const approver = readLine(fields.approver, 100);
   if (approver === undefined || placeholder.test(approver) || !/[\p{L}\p{N}]/u.test(approver))
     return refuse('approver must be your own name, one line of at most 100 characters');
-  if (fields.reason === undefined)
-    return { ok: true, decision: { decision, gate: gate.id, planHash: gate.planHash, approver } };
-  const reason = readLine(fields.reason, 200);
-  if (reason === undefined) return refuse('reason must be one line of at most 200 characters');
-  return { ok: true, decision: { decision, gate: gate.id, planHash: gate.planHash, approver, reason } };
+  const refusal =
+    decision === 'approve' ? situation.refuseApprover(approver) : situation.refuseRejecter(approver);
+  if (refusal !== undefined) return refuse(refusal);
+  const taken: Decision = { decision, gate: gate.id, planHash: gate.planHash, approver };
+  const fault = readReason(fields.reason, gate, taken) ?? readSignature(fields.signature, gate, taken);
+  return fault === undefined ? { ok: true, decision: taken } : refuse(fault);
+}
+
+function readReason(sent: unknown, { signed }: Gate, decision: Decision): string | undefined {
+  if (sent === undefined) return undefined;
+  const reason = readLine(sent, 200);
+  if (reason === undefined) return 'reason must be one line of at most 200 characters';
+  if (signed && /['"`\\]/.test(reason))
+    return 'reason must have no quotes and no backslashes, since it is signed';
+  decision.reason = reason;
+  return undefined;
+}
+
+function readSignature(sent: unknown, { signed }: Gate, decision: Decision): string | undefined {
+  if (!signed)
+    return sent === undefined
+      ? undefined
+      : 'leave the signature out: this target believes declared names, and a signature that nobody checks would look like more';
+  if (typeof sent !== 'string' || sent.trim() === '')
+    return 'signature is missing: this target takes signed decisions only. Sign the statement that the run shows, or use runbook approve --sign';
+  if (sent.length > longestSignature) return `signature is longer than ${longestSignature} characters`;
+  decision.signature = sent;
+  return undefined;
 }
 
 /** The exact JSON that a person pastes to decide; only the name is left to fill in. */
 export function exampleFor(gate: Gate, implied?: Decision['decision']): string {
-  const named = { gate: gate.id, planHash: gate.planHash, approver: 'YOUR NAME', reason: 'why' };
+  const named = {
+    gate: gate.id,
+    planHash: gate.planHash,
+    approver: 'YOUR NAME',
+    // A reason would be part of what is signed; the command shown beside it signs none.
+    ...(gate.signed ? { signature: 'WHAT THE COMMAND PRINTED' } : { reason: 'why' }),
+  };
   return JSON.stringify(implied === undefined ? { decision: 'approve', ...named } : named);
 }
 

@@ -1,3 +1,4 @@
+import { auditNames } from '../contracts/audit.ts';
 import { lockNamespace } from '../contracts/names.ts';
 import type { TargetProfile } from '../contracts/target.ts';
 
@@ -98,6 +99,15 @@ export function permissionsFor(profile: TargetProfile): Permission[] {
       namespace: lockNamespace,
       verbs: ['get', 'list', 'watch', 'create', 'update'],
       why: 'lock the target while it is changed',
+    },
+    {
+      apiGroup: '',
+      resource: 'secrets',
+      namespace: lockNamespace,
+      names: [auditNames.keySecret],
+      verbs: ['get'],
+      why: 'sign checkpoints of the audit log',
+      optional: true,
     },
   ];
 }

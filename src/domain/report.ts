@@ -1,5 +1,5 @@
 import { failures, type FailureType } from '../contracts/failures.ts';
-import type { Outcome, Proof, RunRecord } from '../contracts/run.ts';
+import type { BreakGlass, Identity, Outcome, Proof, RunRecord } from '../contracts/run.ts';
 import { escapeMarkdown } from './markdown.ts';
 
 /** What the first three lines of a report are made from. */
@@ -14,11 +14,21 @@ export interface EndState {
   drift: string[];
   /** What was changed and proven before the run ended early; it stays. */
   kept: string[];
+  breakGlass: BreakGlass | undefined;
+  /** What people have to do later. */
+  followUps: string[];
 }
 
 /** What happened, whether the service is healthy now, what the reader must do. */
 export function headline(end: EndState): RunRecord['headline'] {
-  return [whatHappened(end), healthNow(end), whatToDo(end)];
+  return [`${overridden(end)}${whatHappened(end)}`, healthNow(end), whatToDo(end)];
+}
+
+/** Overridden guards come first: nobody may read past them. */
+function overridden({ breakGlass }: EndState): string {
+  if (breakGlass === undefined) return '';
+  const { by, reason, guards } = breakGlass;
+  return `BREAK-GLASS by ${by.join(', ')} (${reason}): overrode guard ${guards.join(', ')}. `;
 }
 
 function whatHappened(end: EndState): string {
@@ -61,7 +71,7 @@ function healthNow(end: EndState): string {
 }
 
 function whatToDo(end: EndState): string {
-  const first = whatToDoFirst(end);
+  const first = [whatToDoFirst(end), ...end.followUps.map((one) => `Later: ${sentence(one)}`)].join(' ');
   if (end.drift.length === 0) return first;
   const more = end.drift.length > 5 ? ` and ${end.drift.length - 5} more` : '';
   return `${first} Look at what someone else changed meanwhile and was left: ${end.drift.slice(0, 5).join(', ')}${more}.`;
@@ -128,6 +138,7 @@ export function renderReport(record: RunRecord): string {
           `${undo.state === 'done' ? '✓' : '✗'} ${escapeMarkdown(undo.name)}: ${escapeMarkdown(undo.note)}${drift(undo.drift)}`,
       ),
     ),
+    ...auditPart(record),
     '',
   ].join('\n');
 }
@@ -176,15 +187,34 @@ function stepPart(record: RunRecord): string[] {
 }
 
 function decisionPart(record: RunRecord): string[] {
-  const lines = record.decisions.map(({ at, via, accepted, note, decision }) => {
+  const lines = record.decisions.map(({ at, via, accepted, note, decision, proof }) => {
     const who =
       decision === undefined
         ? ''
-        : ` ${decision.decision} by ${escapeMarkdown(decision.approver)} (declared identity)${decision.reason === undefined ? '' : `: ${escapeMarkdown(decision.reason)}`}.`;
+        : ` ${decision.decision} by ${escapeMarkdown(decision.approver)} (${identityOf(proof)})${decision.reason === undefined ? '' : `: ${escapeMarkdown(decision.reason)}`}.`;
     return `${at}, by ${via}, ${accepted ? 'accepted' : 'ignored'}:${who} ${escapeMarkdown(note)}`;
   });
   if (record.ignoredDecisions > 0) lines.push(`and ${record.ignoredDecisions} more that were ignored`);
   return listPart('Decisions', lines);
+}
+
+function identityOf(proof: Identity | undefined): string {
+  return proof?.identity === 'signed'
+    ? `signed with key ${proof.fingerprint} at ${proof.signedAt}`
+    : 'declared identity';
+}
+
+function auditPart({ audit }: RunRecord): string[] {
+  if (audit === undefined) return [];
+  if (!('checkpoint' in audit)) return listPart('Audit log', [audit.note]);
+  const { sequence, head } = audit.checkpoint;
+  const lines = [`entry ${sequence}, SHA-256 ${head}`];
+  return listPart('Audit log', [
+    ...lines,
+    audit.state === 'signed'
+      ? `signed with key ${audit.checkpoint.fingerprint} at ${audit.checkpoint.at}`
+      : `not signed: ${escapeMarkdown(audit.note)}`,
+  ]);
 }
 
 function controlPart(record: RunRecord): string[] {

@@ -16,6 +16,8 @@ export interface EndedRun extends Omit<
   errorType: string | undefined;
   /** What was changed and proven before the run ended early. */
   kept: string[];
+  /** What people have to do later. */
+  followUps: string[];
   target: Target | undefined;
   request: { requestedBy?: string | undefined; reason?: string | undefined } | undefined;
   plan: Plan | undefined;
@@ -23,11 +25,13 @@ export interface EndedRun extends Omit<
 
 /** What stays of a run. */
 export function recordOf(end: EndedRun): RunRecord {
-  const { what, error, errorType, kept, target, request, plan, ...rest } = end;
+  const { run, outcome, what, error, errorType, kept, followUps, target, request, plan, ...rest } = end;
   return {
-    ...rest,
+    // The headline stands at the top: the Temporal UI shows the beginning of a long result.
+    run,
+    outcome,
     headline: headline({
-      outcome: end.outcome,
+      outcome,
       what,
       target: target?.profile.target,
       proofs: end.proofs,
@@ -36,11 +40,14 @@ export function recordOf(end: EndedRun): RunRecord {
       changed: end.proofs.length > 0 || end.undo.length > 0,
       drift: end.undo.flatMap((undo) => undo.drift),
       kept,
+      followUps,
+      breakGlass: end.breakGlass,
     }),
     ...(target === undefined ? {} : { target: target.profile.target, profileDigest: target.digest }),
     ...(request === undefined ? {} : { request }),
     ...(request?.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
     ...(request?.reason === undefined ? {} : { reason: request.reason }),
+    ...rest,
     ...(plan === undefined ? {} : { plan: shown(plan) }),
     ...(error === undefined ? {} : { error }),
   };

@@ -31,6 +31,20 @@ export const read = group({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 
+/** Who decided: someone waits in front of a screen for the answer. */
+export const identify = group({
+  startToCloseTimeout: '10 seconds',
+  scheduleToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '5 seconds' },
+});
+
+/** Messages to people. Nothing waits for them; after ten minutes they are of no use any more. */
+export const tell = group({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '10 minutes',
+  retry: { initialInterval: '2 seconds', maximumInterval: '1 minute' },
+});
+
 /** One write. Five minutes in all, so that an API server that is away for a minute does not end a run. */
 const writing: ActivityOptions = {
   startToCloseTimeout: '30 seconds',
@@ -60,6 +74,12 @@ export const watch = group({
 
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
 export const store = group({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumAttempts: 3 },
+});
+
+/** The same for what needs a Secret: another kind of worker may do it. */
+export const secret = group({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '500 milliseconds', maximumAttempts: 3 },
 });

@@ -8,6 +8,7 @@ import {
 import type { RunReport } from '../contracts/run.ts';
 import { beginRun } from './run/run.ts';
 import { checkRequest } from './steps/check-request.ts';
+import { pauseOwners } from './steps/pause-owner.ts';
 import { namesOf, planWaves, restartWave } from './steps/restart-wave.ts';
 
 /** Restart: new pods for workloads, wave after wave. A repair. Page: docs/runbooks/restart-workload.md */
@@ -27,6 +28,7 @@ export async function restartWorkload(input?: RestartWorkloadRequest, carried?: 
         steps,
         plan: wavePlan(plan, index),
         planAgain: () => planWaves(run, { ...request, workload: undefined, waves: [names] }),
+        prepare: () => (index === 0 ? pauseOwners(run, plan.target, plan.waves.flat()) : Promise.resolve()),
         workloads: (current: RestartPlan) => current.waves.flat(),
       };
       const seen = await run.locked(approved, (current) => restartWave(run, request, current));

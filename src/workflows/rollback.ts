@@ -9,6 +9,7 @@ import type { RunReport } from '../contracts/run.ts';
 import { read } from './activity-options.ts';
 import { beginRun } from './run/run.ts';
 import { checkRequest } from './steps/check-request.ts';
+import { pauseOwners } from './steps/pause-owner.ts';
 import { restoreWorkload } from './steps/restore-workload.ts';
 import { followWorkload, proveWorkload, writeWorkload } from './steps/roll-out.ts';
 
@@ -33,6 +34,7 @@ export async function rollback(input?: RollbackRequest, carried?: unknown): Prom
       plan,
       // "The one before" may mean another one meanwhile; what people approved does not.
       planAgain: () => planWith(plan.write.template?.to),
+      prepare: () => pauseOwners(run, plan.target, [plan]),
       workloads: (current: WorkloadPlan) => [current],
     };
     return await run.locked(approved, async (current) => {

@@ -9,6 +9,7 @@ import type { RunReport } from '../contracts/run.ts';
 import { read } from './activity-options.ts';
 import { beginRun } from './run/run.ts';
 import { checkRequest } from './steps/check-request.ts';
+import { pauseOwners } from './steps/pause-owner.ts';
 import { restoreWorkload } from './steps/restore-workload.ts';
 import { followWorkload, proveWorkload, writeWorkload } from './steps/roll-out.ts';
 
@@ -27,7 +28,13 @@ export async function rollingUpdate(input?: RollingUpdateRequest, carried?: unkn
       return await run.succeeded('Nothing to change: the workload already has these images');
     await run.gate(steps.approve, plan, 'Roll out these images?');
 
-    const approved = { steps, plan, planAgain, workloads: (current: WorkloadPlan) => [current] };
+    const approved = {
+      steps,
+      plan,
+      planAgain,
+      prepare: () => pauseOwners(run, plan.target, [plan]),
+      workloads: (current: WorkloadPlan) => [current],
+    };
     return await run.locked(approved, async (current) => {
       const rollout = { target: current.target, change: current };
       run.onFailure(steps.undo, () => restoreWorkload(run, { ...rollout, owner: run.ref, step: steps.undo }));

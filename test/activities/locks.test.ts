@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createActivities, type Activities } from '../../src/activities/index.ts';
+import { createChannels } from '../../src/activities/notifications/channels.ts';
 import { KubernetesError } from '../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../src/clients/kubernetes/gateway.ts';
 import type { Runs, RunStatus } from '../../src/clients/temporal/runs.ts';
@@ -76,6 +77,7 @@ function activitiesWith(gateway: KubernetesGateway): Activities {
     gatewayFor: () => gateway,
     storage: undefined,
     runs,
+    channels: createChannels(undefined),
   });
 }
 

@@ -47,6 +47,14 @@ export class TemporalPage {
     await this.#page.keyboard.press('r');
   }
 
+  /** Marks a paragraph of the details with three clicks and copies it; returns what is in the clipboard then. */
+  async copyParagraph(text: string): Promise<string> {
+    await this.#page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await this.details.getByText(text).click({ clickCount: 3 });
+    await this.#page.keyboard.press('ControlOrMeta+C');
+    return await this.#page.evaluate('navigator.clipboard.readText()');
+  }
+
   /** The dialog More Actions → Send an Update, filled in and submitted. It closes when the update is taken. */
   async sendUpdate(name: string, json: string): Promise<Locator> {
     return await this.#send('Send an Update', 'Select an Update', name, json);

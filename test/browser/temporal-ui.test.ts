@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { waitFor } from '../../src/local/wait.ts';
+import { GnuPg, hasGnuPg } from '../encryption/support/gnupg.ts';
 import { onRealNode, stack, unique } from '../support/stack.ts';
-import { image, World } from '../support/world.ts';
+import { demoProfile, image, World } from '../support/world.ts';
 import { findChromium } from './chromium.ts';
 import { TemporalPage } from './temporal-page.ts';
 
@@ -45,9 +48,9 @@ whenBrowser(`a person with the Temporal UI alone${why}`, () => {
     await world.close();
   });
 
-  async function startRun(tag: string): Promise<string> {
+  async function startRun(tag: string, more: Record<string, string> = {}): Promise<string> {
     const id = unique('alecs-rolling-update');
-    const input = JSON.stringify({ image: image(tag) });
+    const input = JSON.stringify({ image: image(tag), ...more });
     await ui.startWorkflow({ type: 'rollingUpdate', queue: world.queue, id, input });
     await ui.openRun(id);
     await ui.openTab('User Metadata');
@@ -67,9 +70,9 @@ whenBrowser(`a person with the Temporal UI alone${why}`, () => {
   }
 
   /** What the details say to paste, with a name filled in. */
-  async function jsonToPaste(index: number): Promise<string> {
+  async function jsonToPaste(index: number, name = 'Robin Doe'): Promise<string> {
     const json = await ui.details.locator('pre').nth(index).innerText();
-    return json.replace('YOUR NAME', 'Robin Doe');
+    return json.replace('YOUR NAME', name);
   }
 
   async function picture(name: string): Promise<void> {
@@ -122,5 +125,60 @@ whenBrowser(`a person with the Temporal UI alone${why}`, () => {
     await ui.text.getByText(/imgae/).first().waitFor();
     await ui.openTab('User Metadata');
     expect(await detailsWith('Ended: failed')).toMatch(/✗\s+Check\sthe\srequest/);
+  });
+
+  (hasGnuPg ? describe : describe.skip)('at a gate that takes signed decisions only', () => {
+    let gpg: GnuPg;
+    let keys: Record<'Ada Lee' | 'Ben Ray', string>;
+
+    beforeAll(() => {
+      gpg = new GnuPg();
+      keys = { 'Ada Lee': gpg.makeKey('ada'), 'Ben Ray': gpg.makeKey('ben') };
+      mkdirSync(join(world.targetsFolder, 'keys'));
+      const approvers = Object.entries(keys).map(([name, fingerprint]) => {
+        const publicKey = `keys/${fingerprint}.asc`;
+        writeFileSync(join(world.targetsFolder, publicKey), gpg.publicKey(fingerprint));
+        return [name, { roles: ['oncall'], fingerprint, publicKey }];
+      });
+      world.writeProfile('alecs', {
+        ...demoProfile(world.namespace),
+        approvers: Object.fromEntries(approvers),
+        approvals: { identity: 'signed' },
+      });
+    });
+    afterAll(() => {
+      gpg.close();
+      world.writeProfile('alecs', demoProfile(world.namespace));
+    });
+
+    /** What the command prints in a terminal of this person. */
+    function runInTerminal(command: string, whose: keyof typeof keys): string {
+      const withKey = command.replace('| gpg ', `| gpg --batch --local-user ${keys[whose]} `);
+      expect(withKey).not.toBe(command);
+      const printed = execFileSync('sh', ['-c', withKey], { env: gpg.environment(), encoding: 'utf8' });
+      expect(printed).toMatch(/^[A-Za-z0-9+/]+=*\n$/);
+      return printed.trim();
+    }
+
+    test('copies the command that signs, is told that a key is not theirs, and approves with their own', async () => {
+      await startRun('1.7.5', { requestedBy: 'Cleo Tan' });
+      expect(await detailsWith('Waits for a decision')).toContain('takes signed decisions only');
+      const command = await ui.copyParagraph('gpg --detach-sign');
+      expect(command.trim()).toMatch(/^printf .*'decision: approve' .*; echo$/);
+      await picture('run-signed.png');
+      const json = await jsonToPaste(0, 'Ada Lee');
+      const signedBy = (whose: keyof typeof keys): string =>
+        json.replace('WHAT THE COMMAND PRINTED', runInTerminal(command, whose));
+
+      const dialog = await ui.sendUpdate('decide', signedBy('Ben Ray'));
+      await dialog.getByText(`which is no part of this person's key`).first().waitFor();
+      expect(await dialog.innerText()).not.toMatch(/\n\s*at |\.ts\b|\.js\b|node_modules/);
+      await dialog.getByRole('button', { name: 'Cancel' }).last().click();
+
+      await (await ui.sendUpdate('decide', signedBy('Ada Lee'))).waitFor({ state: 'hidden' });
+      await ui.text.getByText('Completed', { exact: true }).first().waitFor({ timeout: 60_000 });
+      expect(await detailsWith('Ended: succeeded')).toMatch(/approved by Ada Lee/);
+      expect(await world.liveImage()).toBe(image('1.7.5'));
+    });
   });
 });

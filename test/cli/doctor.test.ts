@@ -20,6 +20,7 @@ let good: Record<string, string>;
 beforeAll(async () => {
   world = await World.create({ deploy: true });
   good = { RUNBOOK_TARGETS: world.targetsFolder, RUNBOOK_TASK_QUEUE: world.queue };
+  expect(await runbook(['setup'], good)).toMatchObject({ code: 0 });
 });
 afterAll(async () => {
   for (const server of servers) await server.close();
@@ -81,6 +82,7 @@ test('where everything is ready, every check passes, in a fixed order', async ()
     'target alecs, workload alecs-server',
     'target alecs, namespace of locks',
     'target alecs, permissions',
+    'target alecs, audit key',
     'storage, bucket',
     'storage, objects',
     'storage, write once',
@@ -96,7 +98,7 @@ test('for people there is a line per check, and one that says how it stands', as
   expect(code).toBe(0);
   expect(out).toMatch(/^✓ configuration: every variable is valid\n/);
   expect(out).toMatch(/\n✓ target alecs, API server: v1\S+ answers at https:\S+, as \S+\n/);
-  expect(out).toMatch(/\nEverything is ready: 23 checks\.\n$/);
+  expect(out).toMatch(/\nEverything is ready: 24 checks\.\n$/);
 });
 
 test.each(['refused', 'silent'])(
@@ -173,6 +175,39 @@ test('a folder without profiles, and a target that is not there, say what to do'
   expect(stranger.err).toContain('there is no target "nobody"; known targets: alecs');
 });
 
+test('every channel for notifications is read, and a profile that names another one is told', async () => {
+  const secret = 'canary-secret-16';
+  const RUNBOOK_NOTIFIERS = profiles({
+    'ops.json': JSON.stringify({ kind: 'webhook', url: 'https://ops.example/canary', secret }),
+    'bad.json': JSON.stringify({ kind: 'webhook', url: 'http://ops.example/canary', secret }),
+    'log.json': '{}',
+  });
+  const alecs = { ...demoProfile(world.namespace), approvals: { notify: ['log', 'ops', 'pager'] } };
+  const RUNBOOK_TARGETS = profiles({ 'alecs.yaml': alecs });
+  const { code, findings, found } = await doctor({ RUNBOOK_NOTIFIERS, RUNBOOK_TARGETS });
+  expect(code).toBe(1);
+  expect(wanting(findings)).toEqual([
+    'notification channel bad',
+    'notification channel log',
+    'target alecs, notifications',
+  ]);
+  expect(found.get('notification channel ops')?.found).toBe('ops.json is valid');
+  expect(found.get('notification channel bad')?.found).toMatch(
+    /^channel file bad\.json: url: must be https;/,
+  );
+  expect(found.get('target alecs, notifications')?.found).toBe(
+    'approvals.notify names pager; there is log, bad, ops',
+  );
+  expect(JSON.stringify(findings)).not.toContain('canary');
+});
+
+test('a folder of channels that cannot be read is told once', async () => {
+  const { code, findings, found } = await doctor({ RUNBOOK_NOTIFIERS: join(folder, 'nowhere') });
+  expect(code).toBe(1);
+  expect(wanting(findings)).toEqual(['notification channels']);
+  expect(found.get('notification channels')?.mend).toContain('RUNBOOK_NOTIFIERS');
+});
+
 describe('Temporal', () => {
   test('a namespace that is not there, and a queue that nobody polls, are named', async () => {
     const [namespace, queue] = await Promise.all([
@@ -244,6 +279,8 @@ describe('the cluster', () => {
         'target web, permission on persistentvolumeclaims',
         'target web, permission on pods/portforward',
         'target web, permission on leases.coordination.k8s.io',
+        'target web, permission on secrets',
+        'target web, audit key',
       ]);
       const permission = (resource: string): Finding | undefined =>
         found.get(`target web, permission on ${resource}`);
@@ -256,6 +293,9 @@ describe('the cluster', () => {
       expect(permission('pods')?.mend).toContain("- { apiGroups: [''], resources: [pods], verbs: [watch] }");
       expect(permission('pods/portforward')?.mend).toContain('verbs: [get, create] }');
       expect(permission('poddisruptionbudgets.policy')?.state).toBe('unknown');
+      expect(permission('secrets')?.mend).toContain(
+        "- { apiGroups: [''], resources: [secrets], resourceNames: [runbook-audit-key], verbs: [get] }",
+      );
       expect(permission('leases.coordination.k8s.io')?.mend).toMatch(/in namespace runbooks: - /);
       expect(found.get('target web, API server')?.found).toContain('as system:serviceaccount:');
       expect(found.get('target web, namespace')?.state).toBe('pass');
@@ -290,13 +330,17 @@ describe('the cluster', () => {
     expect(found.get('target away, namespace')?.mend).toContain('kubectl create namespace no-such-namespace');
   });
 
-  test('a missing namespace of locks is a fault that setup mends', async () => {
+  test('a missing namespace of locks, and with it the audit key, is something that setup mends', async () => {
     const { port } = await kept(renamingApi('runbooks', unique('locks')));
     const RUNBOOK_KUBECONFIG = written('no-locks.kubeconfig', kubeconfigFor(port));
     const { code, findings, found } = await doctor({ RUNBOOK_KUBECONFIG });
     expect(code).toBe(1);
-    expect(wanting(findings)).toEqual(['target alecs, namespace of locks']);
+    expect(wanting(findings)).toEqual(['target alecs, namespace of locks', 'target alecs, audit key']);
     expect(found.get('target alecs, namespace of locks')?.mend).toMatch(/^Run: runbook setup/);
+    expect(found.get('target alecs, audit key')).toMatchObject({
+      state: 'unknown',
+      mend: 'Run: runbook setup',
+    });
   });
 
   test('credentials that are refused are said to be so, and never shown', async () => {

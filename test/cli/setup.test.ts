@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { connectClient } from '../../src/clients/temporal/connection.ts';
 import { narrowWorker, withUser } from '../activities/support/narrow-worker.ts';
 import { Place } from '../activities/support/place.ts';
+import { readPublicKey, signDetached, verifyDetached } from '../../src/encryption/signatures.ts';
 import { runbook, type Ended } from '../support/command.ts';
 import { kubectlIn, unique } from '../support/stack.ts';
 import { demoProfile } from '../support/world.ts';
@@ -44,20 +45,47 @@ test('what is missing is made, and the second time it is there', async () => {
   const environment = { RUNBOOK_KUBECONFIG, TEMPORAL_NAMESPACE: await newTemporalNamespace() };
   try {
     const first = await setup(environment);
-    expect(first).toMatchObject({ code: 0 });
+    expect(first).toMatchObject({ code: 0, err: '' });
+    const kubectl = kubectlIn(locks);
+    const printed = JSON.parse(
+      await kubectl('get', 'configmap', 'runbook-audit-public-key', '--output=json'),
+    ) as { data: Record<string, string> };
+    const publicKey = printed.data['public.asc'] ?? '';
+    const { fingerprint } = await readPublicKey(publicKey);
     expect(first.out).toBe(
       [
         'made: search attribute RunbookTarget',
         'made: search attribute RunbookStep',
         'made: search attribute RunbookOutcome',
         'made: namespace runbooks in the cluster',
+        `made: Secret runbooks/runbook-audit-key in the cluster, the key ${fingerprint} of the audit log`,
+        'made: ConfigMap runbooks/runbook-audit-public-key in the cluster, its public part',
         'now run: runbook doctor\n',
       ].join('\n'),
     );
     const second = await setup(environment, '--json');
     expect(second).toMatchObject({ code: 0 });
     const states = (JSON.parse(second.out) as { state: string }[]).map(({ state }) => state);
-    expect(states).toEqual(['was there', 'was there', 'was there', 'was there']);
+    expect(states).toEqual(Array(6).fill('was there'));
+    expect(second.out).toContain(fingerprint);
+
+    const secret = JSON.parse(await kubectl('get', 'secret', 'runbook-audit-key', '--output=json')) as {
+      data: Record<string, string>;
+    };
+    const privateKey = Buffer.from(secret.data['private.asc'] ?? '', 'base64').toString();
+    const signature = await signDetached('a text', privateKey);
+    expect(await verifyDetached('a text', signature, publicKey)).toMatchObject({ fingerprint });
+    expect(first.out + second.out).not.toContain('PRIVATE KEY');
+
+    // The key is older than what it signed: it is never replaced, and its public part can be had again.
+    await kubectl('delete', 'configmap', 'runbook-audit-public-key');
+    const third = await setup(environment);
+    expect(third.out).toContain(
+      `was there: Secret runbooks/runbook-audit-key in the cluster, the key ${fingerprint}`,
+    );
+    expect(third.out).toContain('made: ConfigMap runbooks/runbook-audit-public-key');
+    const again = await kubectl('get', 'configmap', 'runbook-audit-public-key', '--output=json');
+    expect((JSON.parse(again) as typeof printed).data['public.asc']).toBe(publicKey);
   } finally {
     await kubectlIn('default')('delete', 'namespace', locks, '--wait=false');
     await api.close();

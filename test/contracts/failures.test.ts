@@ -12,5 +12,5 @@ test.each(Object.entries(failures))(
 
 test('only what may heal by itself is repeated', () => {
   const repeated = Object.entries(failures).flatMap(([type, { retryable }]) => (retryable ? [type] : []));
-  expect(repeated).toEqual(['RateLimited', 'Unavailable', 'StorageUnavailable']);
+  expect(repeated).toEqual(['RateLimited', 'Unavailable', 'StorageUnavailable', 'NotifierUnavailable']);
 });

@@ -5,7 +5,14 @@ import { randomJson } from '../support/random-json.ts';
 import { seeded } from '../support/builders.ts';
 
 const gate = aGate();
-const situation: GateSituation = { gate, closed: [], currentStep: 'Approve the change', now };
+const situation: GateSituation = {
+  gate,
+  closed: [],
+  currentStep: 'Approve the change',
+  now,
+  refuseApprover: () => undefined,
+  refuseRejecter: () => undefined,
+};
 const good = { decision: 'approve', gate: gate.id, planHash: gate.planHash, approver: 'Ada' };
 
 const refusal = (judgement: Judgement): string => (judgement.ok ? 'accepted' : judgement.refusal);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { RunDescription } from '../../src/contracts/run.ts';
 import { exampleFor } from '../../src/domain/decisions.ts';
 import { renderDetails } from '../../src/domain/details.ts';
+import { signingCommand } from '../../src/domain/statement.ts';
 import { aGate, at, hostileTexts } from '../support/builders.ts';
 
 function aDescription(change: Partial<RunDescription> = {}): RunDescription {
@@ -46,6 +47,43 @@ describe('the details of a run', () => {
       ([, json]) => JSON.parse(json!) as unknown,
     );
     expect(blocks).toEqual([JSON.parse(exampleFor(gate)), JSON.parse(exampleFor(gate, 'approve'))]);
+  });
+
+  test('at a gate show the plan before how to decide, and the steps last', () => {
+    const plan = { hash: 'h', summary: ['one more pod'], findings: [] };
+    for (const signed of [false, true]) {
+      const text = renderDetails(aDescription({ plan, waitingFor: aGate({ signed }) }));
+      const order = ['Waits for a decision', '- one more pod', '```json', '| step |'];
+      const places = order.map((part) => text.indexOf(part));
+      expect(places).toEqual(places.toSorted((a, b) => a - b));
+      expect(places).not.toContain(-1);
+    }
+  });
+
+  test('at a gate that takes signed decisions show the command as one line, and what to paste', () => {
+    const gate = aGate({ signed: true, runId: 'run-1' });
+    const text = renderDetails(aDescription({ waitingFor: gate }));
+    const { runId, id, planHash } = gate;
+    const command = signingCommand({ workflowId: 'web/1', runId, gate: id, planHash, decision: 'approve' });
+    expect(text).toContain(`\n\n\`${command}\`\n\n`);
+    const blocks = [...text.matchAll(/```json\n(.*?)\n```/gs)].map(
+      ([, json]) => JSON.parse(json!) as unknown,
+    );
+    expect(blocks).toEqual([JSON.parse(exampleFor(gate))]);
+    expect(renderDetails(aDescription({ waitingFor: aGate() }))).not.toContain('gpg');
+  });
+
+  test.each([
+    ['200 characters', 'w'.repeat(200), true],
+    ['201 characters', 'w'.repeat(201), false],
+    ['quotes', "it's `web` 🚒", true],
+    ['two spaces', 'two  spaces', false],
+    ['a space that is none', 'a\u00A0space', false],
+  ])('show the command only where the UI leaves it as it is: an id of %s', (_what, workflowId, shown) => {
+    const run = { workflowId, firstRunId: 'run-1', procedure: 'rollingUpdate' };
+    const text = renderDetails(aDescription({ run, waitingFor: aGate({ signed: true }) }));
+    expect(text.includes('gpg --detach-sign')).toBe(shown);
+    expect(text.includes('runbook approve <workflow id> --sign')).toBe(!shown);
   });
 
   test('show how the run ended', () => {

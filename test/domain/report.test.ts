@@ -14,6 +14,8 @@ function anEnd(change: Partial<EndState> = {}): EndState {
     changed: true,
     drift: [],
     kept: [],
+    breakGlass: undefined,
+    followUps: [],
     ...change,
   };
 }

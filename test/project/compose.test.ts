@@ -124,6 +124,10 @@ describe('the manifest of a worker in a cluster', () => {
       'persistentvolumeclaims: get',
       'pods/portforward: get, create',
       'leases: get, list, watch, create, update',
+      'secrets: get',
+    ]);
+    expect(rules.find((rule) => rule.resources.includes('secrets'))?.resourceNames).toEqual([
+      'runbook-audit-key',
     ]);
     expect(rules.find((rule) => rule.resources.includes('deployments'))?.resourceNames).toEqual([
       'alecs-server',

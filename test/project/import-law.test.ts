@@ -18,7 +18,10 @@ const legal: Record<string, string> = {
   'src/contracts/request.ts': `import { z } from 'zod'; import { plan } from './plan.ts'; export const request = [z, plan];`,
   'src/domain/rules.ts': `import { plan } from '../contracts/plan.ts'; export const rules = plan;`,
   'src/clients/cluster.ts': `import { request } from 'undici'; import type { Plan } from '../contracts/plan.ts'; export const cluster = request; export type P = Plan;`,
-  'src/activities/index.ts': `import { cluster } from '../clients/cluster.ts'; import { rules } from '../domain/rules.ts'; export const act = [cluster, rules]; export interface Activities { a: 1 }`,
+  'src/encryption/signatures.ts': `import { request } from 'undici'; import type { Plan } from '../contracts/plan.ts'; export const verify = request; export type P = Plan;`,
+  'src/activities/verify.ts': `import { verify } from '../encryption/signatures.ts'; export const act = verify;`,
+  'src/notifiers/notifier.ts': `import { request } from 'undici'; import type { Plan } from '../contracts/plan.ts'; export const notifier = request; export type P = Plan;`,
+  'src/activities/index.ts': `import { cluster } from '../clients/cluster.ts'; import { rules } from '../domain/rules.ts'; import { notifier } from '../notifiers/notifier.ts'; export const act = [cluster, rules, notifier]; export interface Activities { a: 1 }`,
   'src/workflows/run.ts': `import type { Activities } from '../activities/index.ts'; import { rules } from '../domain/rules.ts'; import { sleep } from '@temporalio/workflow'; export const run = [rules, sleep]; export type A = Activities;`,
   'src/worker.ts': `import { act } from './activities/index.ts'; import { run } from './workflows/run.ts'; export const worker = [act, run];`,
   'src/local/server.ts': `import { request } from 'undici'; export const server = request;`,
@@ -98,6 +101,26 @@ const broken: [file: string, rule: string, text: string][] = [
     'src/clients/sees-domain.ts',
     'clients-know-nothing-of-us',
     `import { rules } from '../domain/rules.ts'; export const x = rules;`,
+  ],
+  [
+    'src/encryption/sees-domain.ts',
+    'encryption-knows-nothing-of-us',
+    `import { rules } from '../domain/rules.ts'; export const x = rules;`,
+  ],
+  [
+    'src/workflows/sees-encryption.ts',
+    'workflows-stay-inside',
+    `import { verify } from '../encryption/signatures.ts'; export const x = verify;`,
+  ],
+  [
+    'src/notifiers/sees-domain.ts',
+    'notifiers-know-nothing-of-us',
+    `import { rules } from '../domain/rules.ts'; export const x = rules;`,
+  ],
+  [
+    'src/workflows/sees-notifier.ts',
+    'workflows-stay-inside',
+    `import { notifier } from '../notifiers/notifier.ts'; export const x = notifier;`,
   ],
   [
     'src/cli/sees-workflow.ts',

@@ -30,6 +30,11 @@ const paths: Record<string, string[]> = {
     'lock-inherited',
     'lock-leftover-undone',
     'lock-leftover-kept',
+    'two-approvals',
+    'signed',
+    'break-glass',
+    'owner-paused',
+    'owner-resumed',
   ],
   rollback: [
     ...everyRun,

@@ -134,6 +134,10 @@ export function aGate(change: Partial<Gate> = {}): Gate {
     planHash: 'a'.repeat(64),
     openedAt: at(0),
     deadline: at(3600),
+    runId: 'run-1',
+    signed: false,
+    needs: '1 approval of anyone',
+    approvedBy: [],
     ...change,
   };
 }

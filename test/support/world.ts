@@ -105,10 +105,13 @@ export class World {
       ...process.env,
       RUNBOOK_TARGETS: this.targetsFolder,
       RUNBOOK_TASK_QUEUE: this.queue,
+      // Every world has an audit log of its own.
+      RUNBOOK_STORAGE_PREFIX: this.queue,
       ...this.#options.env,
     });
     const workflowBundle = this.#options.bundle ?? { codePath: process.env.RUNBOOK_TEST_BUNDLE ?? '' };
-    const { worker, close } = await createWorker(config, { workflowBundle });
+    // Notifications go to the worker's log; the tests would print them all.
+    const { worker, close } = await createWorker(config, { workflowBundle, log: () => undefined });
     const running = worker.run();
     this.#stopWorker = async () => {
       worker.shutdown();

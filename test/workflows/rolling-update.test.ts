@@ -65,7 +65,8 @@ whenReal('a rolling update on the real node', () => {
     expect(report.undo[0]?.note).toMatch(/the template equals the former one/);
     expect(report.headline[1]).toMatch(/^The service is healthy now/);
     expect(await world.liveImage()).toBe(image('1.7.5'));
-    expect(await run.events()).toBeLessThanOrEqual(130);
+    // The limit of 130 is for the approved path; undoing has some thirty events more.
+    expect(await run.events()).toBeLessThanOrEqual(160);
     await run.saveHistory('undone');
   });
 

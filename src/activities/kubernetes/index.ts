@@ -1,4 +1,6 @@
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import type { Pin } from '../../contracts/kubernetes.ts';
+import type { OwnerPausePlan } from '../../contracts/owner-pause.ts';
 import type {
   ReplicaSetRef,
   RestartPlan,
@@ -18,6 +20,7 @@ import { checkHolder } from '../locks/lease.ts';
 import { applyWrite } from './apply-write.ts';
 import { translate } from './failures.ts';
 import { followRollout } from './follow-rollout.ts';
+import { planOwnerPause } from './pause-owner.ts';
 import { planRestart } from './plan-restart.ts';
 import { planRollback } from './plan-rollback.ts';
 import { planRollingUpdate } from './plan-rolling-update.ts';
@@ -101,6 +104,9 @@ export function createKubernetesActivities({ gatewayFor, loadTarget }: Kubernete
       change: WorkloadChange;
       owner: RunRef;
     }): Promise<UndoWrite> => act(target, (gateway, signal) => readForUndo(gateway, change, owner, signal)),
+
+    planOwnerPause: ({ target, pin }: { target: Target; pin: Pin }): Promise<OwnerPausePlan> =>
+      act(target, (gateway, signal) => planOwnerPause(gateway, pin, signal)),
 
     compareTemplate: ({
       target,

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument, type Document } from 'yaml';
 import { targetProfileSchema, type Target } from '../../contracts/target.ts';
+import { policyFaults } from '../../domain/approvals.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
 import { describeIssues, listFaults } from '../../domain/requests.ts';
 import { excerpt } from '../../domain/text.ts';
@@ -61,6 +62,8 @@ export function parseProfile(name: string, text: string): Target['profile'] {
       'InvalidProfile',
       `target profile ${name}: target: must be "${name}", like the file's name`,
     );
+  const faults = policyFaults(parsed.data);
+  if (faults.length > 0) throw failure('InvalidProfile', `target profile ${name}: ${listFaults(faults)}`);
   return parsed.data;
 }
 

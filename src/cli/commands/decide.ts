@@ -6,13 +6,15 @@ import { controls, type Decision, type RunDescription } from '../../contracts/ru
 import { openClient } from '../environment.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 import { describe } from '../follow-run.ts';
+import { signDecision, type SignOptions } from '../sign-decision.ts';
 import { statusOf } from './show.ts';
 
-interface DecideOptions {
+interface DecideOptions extends SignOptions {
   plan?: string;
   as?: string;
   reason?: string;
   yes?: boolean;
+  print?: boolean;
   json?: boolean;
 }
 
@@ -29,6 +31,9 @@ export function addDecisionCommands(program: Command): void {
       )
       .option('--as <name>', 'your name; without it the name of your login')
       .option('--reason <text>', 'goes into the report')
+      .option('--sign <file>', 'sign the decision with the armored private key in this file')
+      .option('--passphrase-file <file>', 'its passphrase; without it, the terminal asks')
+      .option('--print', 'print the decision, to be pasted into the Temporal UI, instead of sending it')
       .option('--yes', 'do not ask, whatever the plan is')
       .option('--json', 'as JSON')
       .action(async (workflowId: string, options: DecideOptions) => {
@@ -50,13 +55,20 @@ async function decide(
   if (gate === undefined)
     throw new Error(`no gate is open: the run is at "${description.steps.at(-1)?.name ?? 'start'}"`);
   await confirm(description, decision, options);
-  const body: Decision = {
+  // The run trims names and reasons; the signature is over what it takes.
+  const reason = options.reason?.trim();
+  const unsigned: Decision = {
     decision,
     gate: gate.id,
     planHash: gate.planHash,
     approver: options.as ?? userInfo().username,
-    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(reason === undefined ? {} : { reason }),
   };
+  const body = await signDecision(workflowId, gate, unsigned, options);
+  if (options.print === true) {
+    console.log(JSON.stringify(body));
+    return exitCodes.done;
+  }
   try {
     const answer = await client.workflow
       .getHandle(workflowId)

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { checkCluster } from '../doctor/cluster.ts';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import { bounded, type Finding, type Section } from '../doctor/finding.ts';
+import { checkNotifiers } from '../doctor/notifiers.ts';
 import { checkStorage } from '../doctor/storage.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
 import { preferLocalStack } from '../environment.ts';
@@ -40,6 +41,7 @@ async function* examine(only: string | undefined): AsyncGenerator<Finding> {
   ];
   yield* findings;
   yield* ofProfiles;
+  yield* await checkNotifiers(config, profiles);
   const clocks: Finding[] = [];
   for (const section of sections) {
     const done = await section;

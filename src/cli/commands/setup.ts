@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { mendLockNamespaces, mendSearchAttributes, type Mended } from '../doctor/mending.ts';
+import { mendClusters, mendSearchAttributes, type Mended } from '../doctor/mending.ts';
 import { preferLocalStack } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -9,7 +9,9 @@ import { exitCodes } from '../exit-codes.ts';
 export function addSetupCommand(program: Command): void {
   program
     .command('setup')
-    .description('make what a worker needs: search attributes, and the namespace of locks in every cluster')
+    .description(
+      'make what a worker needs: search attributes; in every cluster the namespace of locks and the key of the audit log',
+    )
     .option('--target <name>', 'only the cluster of this target profile; without it every one')
     .option('--json', 'as JSON')
     .action(async (options: { target?: string; json?: boolean }) => {
@@ -30,11 +32,8 @@ export function addSetupCommand(program: Command): void {
 async function mendAll(only: string | undefined): Promise<Mended[]> {
   const { config, findings } = checkConfiguration(process.env);
   const { profiles, findings: ofProfiles } = await checkProfiles(config, only);
-  const [attributes, namespaces] = await Promise.all([
-    mendSearchAttributes(),
-    mendLockNamespaces(config, profiles),
-  ]);
-  return [...[...findings, ...ofProfiles].flatMap(faultOf), ...attributes, ...namespaces];
+  const [attributes, clusters] = await Promise.all([mendSearchAttributes(), mendClusters(config, profiles)]);
+  return [...[...findings, ...ofProfiles].flatMap(faultOf), ...attributes, ...clusters];
 }
 
 /** A fault of configuration or profiles hides what else was to be made. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import { createKubernetesGateway, type KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { Config } from '../../config.ts';
+import { auditNames } from '../../contracts/audit.ts';
 import { fieldManager, lockNamespace } from '../../contracts/names.ts';
 import type { TargetProfile } from '../../contracts/target.ts';
 import { permissionsFor, resourceName, ruleLine, type Permission } from '../../domain/permissions.ts';
@@ -15,7 +16,10 @@ export async function checkCluster(config: Config, profile: TargetProfile): Prom
   const { gateway, finding } = openCluster(config, profile);
   if (gateway === undefined) return { findings: [finding], clocks: [] };
   try {
-    return await checkOpened(gateway, profile);
+    const { findings, clocks } = await checkOpened(gateway, profile);
+    // Without a bucket there is no audit log; that is said of the storage.
+    if (config.storage === undefined || clocks.length === 0) return { findings, clocks };
+    return { findings: [...findings, await checkAuditKey(gateway, profile.target)], clocks };
   } finally {
     await gateway.close();
   }
@@ -196,6 +200,29 @@ async function checkLockNamespace(gateway: KubernetesGateway, target: string): P
   }
   const mend = `Ask someone who may: kubectl get namespace ${lockNamespace}`;
   return unknown(check, `whether ${lockNamespace} is there cannot be read`, mend);
+}
+
+const auditKeyRef = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  namespace: lockNamespace,
+  name: auditNames.keySecret,
+};
+
+/** Whether the key that signs checkpoints is there; its values never leave the server. */
+async function checkAuditKey(gateway: KubernetesGateway, target: string): Promise<Finding> {
+  const check = `target ${target}, audit key`;
+  try {
+    await gateway.getMetadata(auditKeyRef, limit);
+    return passed(check, `Secret ${auditNames.keySecret} is there`);
+  } catch (error) {
+    if (statusOf(error) === 404) {
+      const found = `there is no Secret ${auditNames.keySecret} in namespace ${lockNamespace}, so checkpoints of the audit log are not signed`;
+      return unknown(check, found, 'Run: runbook setup');
+    }
+    const mend = 'Add what is missing under permissions, then run doctor again.';
+    return unknown(check, sentenceOf(error), mend);
+  }
 }
 
 async function checkPermissions(gateway: KubernetesGateway, profile: TargetProfile): Promise<Finding[]> {

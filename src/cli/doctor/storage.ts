@@ -162,9 +162,13 @@ function mayNot(verb: string, action: string, key: string, refusal: Refusal): Fi
 function judgeWriteOnce(twice: Refusal | undefined): Finding {
   if (twice?.status === 412) return passed(onceCheck, 'a second put with If-None-Match: * is refused');
   const mend =
-    'Use a store that honours If-None-Match, or turn on versioning and Object Lock: then nothing is lost.';
+    'Use a store that honours If-None-Match. With versioning and Object Lock nothing is lost, but workers may still break the audit log.';
   if (twice === undefined)
-    return unknown(onceCheck, 'If-None-Match: * is not honoured, so a report can be overwritten', mend);
+    return unknown(
+      onceCheck,
+      'If-None-Match: * is not honoured, so a report can be overwritten, and two workers may overwrite entries of the audit log',
+      mend,
+    );
   return unknown(onceCheck, `a second put with If-None-Match: * ${wordsFor(twice)} instead of 412`, mend);
 }
 

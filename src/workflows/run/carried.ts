@@ -1,11 +1,18 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { ControlRecord, DecisionRecord, Gate } from '../../contracts/run.ts';
+import type { Change } from '../../contracts/plan.ts';
+import type { ControlRecord, Decision, DecisionRecord, Gate } from '../../contracts/run.ts';
 
-/** What a run hands on when it continues as a new one. Approvals are not in it: an answered gate never continues. */
+/** What a run hands on when it continues as a new one. An answered gate never continues. */
 export interface Carried {
   startedAt: string;
   /** The gate that was open. A new run that comes to the same plan keeps its id and its deadline. */
   gate: Gate | undefined;
+  /** What that gate was about; shown against the new plan when that is another one. */
+  changes: Change[];
+  /** What people have approved at that gate; counts on for the same plan. */
+  approvals: Decision[];
+  /** The runs of the chain, newest first: what was signed for one of them counts. */
+  runIds: string[];
   closed: { id: string; result: string }[];
   decisions: DecisionRecord[];
   ignoredDecisions: number;

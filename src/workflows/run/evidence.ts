@@ -1,24 +1,30 @@
 import { ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import type { Evidence, RunRecord } from '../../contracts/run.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import { clipped, store, storeEventually } from '../activity-options.ts';
+
+/** What of a run is not in the audit log yet. */
+type Unwritten = AuditTrail['unwritten'];
 
 /**
  * Stores the report. When storage does not answer the run is not held up: a detached child
  * workflow goes on trying, and the report stands in the run's result meanwhile.
  */
-export async function storeEvidence(record: RunRecord): Promise<Evidence> {
+export async function storeEvidence(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
   try {
-    return await store('Store the report').storeReport(record);
+    const evidence = await store('Store the report').storeReport(record);
+    if (unwritten !== undefined) await storeLater(record, unwritten);
+    return evidence;
   } catch {
-    return await storeLater(record);
+    return await storeLater(record, unwritten);
   }
 }
 
-async function storeLater(record: RunRecord): Promise<Evidence> {
+async function storeLater(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
   const { workflowId, firstRunId } = record.run;
   try {
     await startChild(uploadEvidence, {
-      args: [record],
+      args: [record, unwritten],
       workflowId: `evidence/${firstRunId}/${workflowInfo().runId}`,
       parentClosePolicy: ParentClosePolicy.ABANDON,
       staticSummary: clipped(`Store the report of ${workflowId}`),
@@ -32,7 +38,14 @@ async function storeLater(record: RunRecord): Promise<Evidence> {
   }
 }
 
-/** Uploads one report that could not be stored when its run ended. Started by the run itself, never by hand. */
-export async function uploadEvidence(record: RunRecord): Promise<Evidence> {
-  return await storeEventually('Store the report when storage answers').storeReport(record);
+/**
+ * Uploads one report, and what the audit log lacks, that could not be stored when their run ended. Started by the run
+ * itself, never by hand.
+ */
+export async function uploadEvidence(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
+  const keep = storeEventually('Store the report when storage answers');
+  const evidence = await keep.storeReport(record);
+  if (unwritten !== undefined && record.target !== undefined)
+    await keep.appendAudit({ target: record.target, ...unwritten });
+  return evidence;
 }

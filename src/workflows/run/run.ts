@@ -10,9 +10,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Leftover, LockView } from '../../contracts/lock.ts';
-import type { Plan, WorkloadChange } from '../../contracts/plan.ts';
+import type { GuardFinding, Plan, WorkloadChange } from '../../contracts/plan.ts';
+import type { Risk } from '../../contracts/policy.ts';
 import {
   controls,
+  type BreakGlass,
   type Decision,
   type Gate,
   type Outcome,
@@ -22,11 +24,15 @@ import {
   type RunReport,
 } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
+import { policyFor } from '../../domain/approvals.ts';
 import { halfDone, type RunIdentity } from '../../domain/lock.ts';
-import { comparePlans, stoppedBy } from '../../domain/plan/plan.ts';
-import { recordOf } from '../../domain/run-record.ts';
+import { stoppedBy } from '../../domain/plan/plan.ts';
+import { differenceOf, endedByGuards, questionFor, type Asked } from '../../domain/questions.ts';
+import { riskOf, stopping } from '../../domain/risk.ts';
+import { recordOf, type EndedRun } from '../../domain/run-record.ts';
 import { useHeartbeat } from '../activity-options.ts';
 import { readCarried, type Carried } from './carried.ts';
+import { Chronicle } from './chronicle.ts';
 import { Controls } from './controls.ts';
 import { storeEvidence } from './evidence.ts';
 import { explain, failure, isMoved, RunEnded } from './failures.ts';
@@ -51,6 +57,7 @@ export interface RunSubject {
     requestedBy?: string | undefined;
     reason?: string | undefined;
     emergency?: boolean | undefined;
+    breakGlass?: string | undefined;
   };
   /** Whether the worker could register the search attributes. */
   searchAttributes: boolean;
@@ -78,6 +85,8 @@ export interface ApprovedChange<P extends Plan> {
   steps: ChangeSteps;
   plan: P;
   planAgain: () => Promise<P>;
+  /** What has to be done under the lock before it is planned again. */
+  prepare?: () => Promise<void>;
   /** What another run would have to undo if this one dies. */
   workloads: (plan: P) => WorkloadChange[];
 }
@@ -99,6 +108,7 @@ export class Run {
   readonly #gatekeeper: Gatekeeper;
   readonly #controls: Controls;
   readonly #lock: TargetLock;
+  readonly #chronicle: Chronicle;
   readonly #interruption: Interruption;
   readonly #undos = new UndoStack();
   readonly #proofs: Proof[] = [];
@@ -106,6 +116,8 @@ export class Run {
   #subject: RunSubject | undefined;
   #plan: Plan | undefined;
   #approved: Plan | undefined;
+  #breakGlass: BreakGlass | undefined;
+  readonly #followUps: string[] = [];
   #openGate: Gate | undefined;
   /** Until when an approved run waits for a freeze to end. */
   #deadline: string | undefined;
@@ -118,6 +130,7 @@ export class Run {
     this.#carried = readCarried(options.carried);
     this.#startedAt = this.#carried?.startedAt ?? new Date().toISOString();
     this.#lock = new TargetLock(this.ref);
+    this.#chronicle = new Chronicle(this.ref);
     this.#progress = new Progress(() => this.#describe());
     this.#controls = new Controls(this.#carried, {
       onChange: () => {
@@ -133,6 +146,10 @@ export class Run {
         this.#controls.count();
       },
       full: () => this.#controls.full,
+      onDecision: (record) => {
+        this.#chronicle.decided(record);
+        this.#progress.show();
+      },
     });
     setHandler(describeQuery, () => this.#describe(), {
       description: 'Steps, plan, and what the run waits for.',
@@ -196,8 +213,11 @@ export class Run {
             'Refused',
             `the plan has ${Math.ceil(bytes / 1024)} KiB; more than ${mostPlanBytes / 1024} KiB are not supported`,
           );
-        const stop = stoppedBy(plan.findings);
-        if (stop !== undefined) throw failure('GuardStopped', stop);
+        const stop = endedByGuards(plan, this.#subject?.request.breakGlass);
+        if (stop !== undefined) {
+          this.#chronicle.guardStopped(plan, stop);
+          throw failure('GuardStopped', stop);
+        }
         return plan;
       },
       (plan) =>
@@ -207,46 +227,76 @@ export class Run {
 
   /** Waits for a decision on `plan`. Returns when it is approved; rejected or silent, the run ends here. */
   async gate(name: string, plan: Plan, question: string): Promise<void> {
-    const { deadlineSeconds } = plan.target.profile.gate;
-    const decision = await this.ask(name, {
-      question,
-      planHash: plan.hash,
-      deadlineSeconds,
-      onReject:
-        this.#kept.length > 0
-          ? 'the run ends, what it proved before stays'
-          : 'the run ends and changes nothing',
-    });
-    if (decision.decision === 'approve') {
-      this.#approved = plan;
-      return;
-    }
-    throw new RunEnded(
-      'rejected',
-      `Rejected by ${decision.approver}${decision.reason === undefined ? '' : `: ${decision.reason}`}`,
+    const { breakGlass } = this.#subject?.request ?? {};
+    const overridden = stopping(plan.findings);
+    const { risk, why } = riskOf(plan, this.#subject?.request.emergency === true);
+    const decision = await this.ask(
+      name,
+      {
+        question: questionFor(plan, { question, breakGlass, risks: why, former: this.#former }),
+        planHash: plan.hash,
+        target: plan.target,
+        onReject:
+          this.#kept.length > 0
+            ? 'the run ends, what it proved before stays'
+            : 'the run ends and changes nothing',
+      },
+      { risk, breakGlass: overridden.length > 0 },
     );
+    if (decision.decision === 'reject')
+      throw new RunEnded(
+        'rejected',
+        `Rejected by ${decision.approver}${decision.reason === undefined ? '' : `: ${decision.reason}`}`,
+      );
+    this.#approved = plan;
+    if (overridden.length === 0) return;
+    const guards = overridden.map(({ guard }) => guard);
+    this.#breakGlass = { by: this.#openGate?.approvedBy ?? [], reason: breakGlass ?? '', guards };
+    this.#chronicle.brokeGlass(plan, this.#breakGlass, stoppedBy(overridden) ?? '');
   }
 
-  /** Asks people and returns what they decided. Silence ends the run; so many messages that it must, continue it as a new one. */
-  async ask(name: string, question: Omit<Question, 'step' | 'holds'>): Promise<Decision> {
+  /** What people looked at before the run continued as this one. */
+  get #former(): Asked['former'] {
+    const { gate, changes = [] } = this.#carried ?? {};
+    return gate === undefined ? undefined : { gate: gate.id, planHash: gate.planHash, changes };
+  }
+
+  /** Asks people and returns what they decided. Silence ends the run; when it cannot stay here, it continues as a new one. */
+  async ask(
+    name: string,
+    question: Omit<Question, 'step' | 'holds' | 'policy'>,
+    stakes: { risk: Risk; breakGlass: boolean } = { risk: 'normal', breakGlass: false },
+  ): Promise<Pick<Decision, 'decision' | 'approver' | 'reason'>> {
     await this.#untilResumed();
     const step = this.#progress.begin(name);
+    const { target } = question;
+    const policy = policyFor(target.profile, {
+      procedure: this.ref.procedure,
+      requester: this.#subject?.request.requestedBy,
+      ...stakes,
+    });
+    const asked = { ...question, policy, step: name, holds: this.#lock.held };
+    const opened = (gate: Gate): void => {
+      this.#openGate = gate;
+      if (!this.#lock.held) this.#deadline = gate.deadline;
+      this.#progress.mark(step, 'waiting');
+      this.#chronicle.gateOpened(target, gate);
+    };
+    const remind = (gate: Gate): void => {
+      this.#chronicle.gateReminder(target, gate);
+    };
     const answer = await this.#interruption
-      .stoppable(() =>
-        this.#gatekeeper.ask({ ...question, step: name, holds: this.#lock.held }, (gate) => {
-          this.#openGate = gate;
-          if (!this.#lock.held) this.#deadline = gate.deadline;
-          this.#progress.mark(step, 'waiting');
-        }),
-      )
+      .stoppable(() => this.#gatekeeper.ask(asked, opened, remind))
       .catch((error: unknown) => {
         this.#progress.mark(step, 'failed', this.#interruption.explain(error).message);
         throw error;
       });
     switch (answer.result) {
-      case 'approved':
-        this.#progress.mark(step, 'done', `approved by ${answer.decision.approver}`);
-        return answer.decision;
+      case 'approved': {
+        const approver = answer.by.join(', ');
+        this.#progress.mark(step, 'done', `approved by ${approver}`);
+        return { decision: 'approve', approver };
+      }
       case 'rejected':
         this.#progress.mark(step, 'failed', `rejected by ${answer.decision.approver}`);
         return answer.decision;
@@ -256,7 +306,7 @@ export class Run {
           'timedOut',
           `The gate was open until ${this.#openGate?.deadline ?? 'its deadline'}`,
         );
-      case 'full':
+      case 'again':
         return await this.#continueAsNew();
     }
   }
@@ -266,23 +316,24 @@ export class Run {
    * opens a new gate; an object that moved between reading and writing is planned again, a few times, by itself.
    */
   async locked<P extends Plan, T>(
-    { steps, plan, planAgain, workloads }: ApprovedChange<P>,
+    { steps, plan, planAgain, prepare, workloads }: ApprovedChange<P>,
     change: (current: P) => Promise<T>,
   ): Promise<T> {
     let agreed = plan;
     const keptBefore = this.#kept.length;
     for (let attempt = 1; ; attempt++) {
-      if (!this.#lock.held) await this.takeLock(steps.lock, agreed.target);
+      if (!this.#lock.held) {
+        await this.takeLock(steps.lock, agreed.target);
+        await prepare?.();
+      }
+      const prepared = this.#undos.size;
       const current = await this.plan(steps.recheck, planAgain);
       if (current.changes.length === 0)
         throw new RunEnded('succeeded', 'Nothing left to change: someone else made this change meanwhile');
-      if (current.hash !== agreed.hash) {
+      const difference = differenceOf(agreed, current);
+      if (difference !== undefined) {
         await this.giveLockBack();
-        await this.gate(
-          steps.approve,
-          current,
-          `The plan changed since it was approved. ${comparePlans(agreed.changes, current.changes).join('; ')}`,
-        );
+        await this.gate(steps.approve, current, difference);
         agreed = current;
         continue;
       }
@@ -290,11 +341,12 @@ export class Run {
       this.#plan = this.#approved ?? current;
       try {
         await this.#record(current, steps.change, workloads(current));
+        this.#chronicle.changes(current, steps.change);
         return await change(current);
       } catch (error) {
         if (!isMoved(error) || attempt >= mostRechecks || this.#kept.length > keptBefore) throw error;
         // Moved means that this attempt wrote nothing, so there is nothing to undo; the next one registers its own.
-        this.#undos.forget();
+        this.#undos.forget(prepared);
       }
     }
   }
@@ -333,6 +385,7 @@ export class Run {
 
   /** People have decided about the half-done change of a dead run; this run carries it out. */
   settle(leftover: Leftover): void {
+    this.#chronicle.settles(leftover);
     this.#lock.settle(leftover);
   }
 
@@ -344,6 +397,16 @@ export class Run {
   /** Registers how to undo a step: before the step, since a step that timed out may have taken effect. */
   onFailure(name: string, undo: () => Promise<UndoResult>): void {
     this.#undos.push(name, undo);
+  }
+
+  /** Whether people have agreed that this guard is overridden. */
+  overrides(guard: GuardFinding['guard']): boolean {
+    return this.#breakGlass?.guards.includes(guard) ?? false;
+  }
+
+  /** Something that people have to do later, whatever becomes of the run. */
+  followUp(sentence: string): void {
+    this.#followUps.push(sentence);
   }
 
   /** What was changed and proven so far stays, whatever comes after; `what` names it in the report. */
@@ -425,7 +488,8 @@ export class Run {
     const carried: Carried = {
       startedAt: this.#startedAt,
       gate: this.#openGate,
-      ...this.#gatekeeper.carry(),
+      changes: this.#plan?.changes ?? [],
+      ...this.#gatekeeper.carry(this.#openGate),
       controls: this.#controls.records,
       ignoredSignals: this.#controls.ignored,
       paused: this.#controls.paused,
@@ -438,17 +502,17 @@ export class Run {
   }
 
   async #endAfter(error: unknown): Promise<RunReport> {
-    const nothingToUndo = this.#undos.empty;
-    if (error instanceof RunEnded && nothingToUndo)
+    const nothingToUndo = this.#undos.size === 0;
+    // What was prepared for a change that people did not want in the end, such as a paused owner, is taken back first.
+    const takenBack = error instanceof RunEnded && (nothingToUndo || (await this.#undo()) === 'undone');
+    if (takenBack)
       return error.outcome === 'succeeded'
         ? await this.#end('succeeded', error.message)
         : await this.#end(error.outcome, error.message, error.message);
     const first = this.#interruption.explain(error);
     const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
     if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);
-    const outcome = await this.#undos.carryOut((name, undo) =>
-      this.step(name, undo, (result) => result.note),
-    );
+    const outcome = await this.#undo();
     const report = await this.#end(outcome, first.message, first.message, first.type);
     throw ApplicationFailure.create({
       type: outcome,
@@ -459,13 +523,16 @@ export class Run {
     });
   }
 
+  async #undo(): Promise<Outcome> {
+    return await this.#undos.carryOut((name, undo) => this.step(name, undo, (result) => result.note));
+  }
+
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
     const question = `The proof could not be obtained (${proof.evidence.join('; ')}). Approve to keep the change, reject to undo it.`;
-    const { deadlineSeconds } = plan.target.profile.gate;
     const answer = await this.ask(name, {
       question,
       planHash: plan.hash,
-      deadlineSeconds,
+      target: plan.target,
       onReject: 'the run undoes its change and ends',
     }).catch((error: unknown) => {
       if (!(error instanceof RunEnded)) throw error;
@@ -478,13 +545,35 @@ export class Run {
   async #end(outcome: Outcome, what: string, error?: string, errorType?: string): Promise<RunReport> {
     this.#controls.end();
     this.#outcome = outcome;
-    const record = recordOf({
+    return await CancellationScope.nonCancellable(async () => {
+      // Whoever has sent a decision is told what became of it before the run is gone.
+      if (!allHandlersFinished()) await condition(allHandlersFinished, '1 minute');
+      const ended = this.#endedRun(outcome, what, error, errorType);
+      const { target } = ended;
+      const audit = target === undefined ? undefined : await this.#chronicle.close(target, recordOf(ended));
+      const record = recordOf({ ...ended, ...(audit === undefined ? {} : { audit }) });
+      const evidence = await storeEvidence(record, this.#chronicle.unwritten);
+      await this.#lock.releaseAtEnd(outcome === 'undoFailed');
+      await this.#chronicle.settle();
+      this.#progress.finish(outcome);
+      return { ...record, evidence };
+    });
+  }
+
+  #endedRun(
+    outcome: Outcome,
+    what: string,
+    error: string | undefined,
+    errorType: string | undefined,
+  ): EndedRun {
+    return {
       run: this.ref,
       outcome,
       what,
       error,
       errorType,
       kept: this.#kept,
+      followUps: this.#undos.records.length === 0 ? this.#followUps : [],
       target: this.#plan?.target ?? this.#subject?.target,
       request: this.#subject?.request,
       plan: this.#plan,
@@ -497,13 +586,8 @@ export class Run {
       ignoredSignals: this.#controls.ignored,
       proofs: this.#proofs,
       undo: this.#undos.records,
-    });
-    return await CancellationScope.nonCancellable(async () => {
-      const evidence = await storeEvidence(record);
-      await this.#lock.releaseAtEnd(outcome === 'undoFailed');
-      this.#progress.finish(outcome);
-      return { ...record, evidence };
-    });
+      ...(this.#breakGlass === undefined ? {} : { breakGlass: this.#breakGlass }),
+    };
   }
 
   #describe(): RunDescription {

@@ -12,24 +12,24 @@ export class UndoStack {
   readonly records: UndoRecord[] = [];
   readonly #undos: { name: string; undo: () => Promise<UndoResult> }[] = [];
 
-  get empty(): boolean {
-    return this.#undos.length === 0;
+  get size(): number {
+    return this.#undos.length;
   }
 
   push(name: string, undo: () => Promise<UndoResult>): void {
     this.#undos.push({ name, undo });
   }
 
-  /** What was changed stays, or was never changed. */
-  forget(): void {
-    this.#undos.length = 0;
+  /** What was changed stays, or was never changed; only the first `kept` undos are still needed. */
+  forget(kept = 0): void {
+    this.#undos.length = kept;
   }
 
   /** One that fails does not keep the others from being tried. */
   async carryOut(
     asStep: (name: string, undo: () => Promise<UndoResult>) => Promise<UndoResult>,
   ): Promise<Outcome> {
-    if (this.empty) return 'failed';
+    if (this.size === 0) return 'failed';
     for (const { name, undo } of [...this.#undos].reverse()) {
       try {
         this.records.push({ name, state: 'done', ...(await asStep(name, undo)) });

@@ -72,17 +72,15 @@ function markerOf(run: Run, { owner, step }: Restoring): string {
   return `${owner.workflowId}/${owner.firstRunId}/${step} (${run.ref.workflowId}/${run.ref.firstRunId})`;
 }
 
-async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
+/** Reads and writes again when someone else wrote in between, a few times. */
+export async function untilNotMoved<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       if (!isMoved(error) && !isOverwritten(error)) throw error;
       if (attempt >= mostMoves)
-        throw failure(
-          'Unavailable',
-          `the workload was written by someone else ${mostMoves} times while this run tried to undo its change`,
-        );
+        throw failure('Unavailable', `the object was written by someone else ${mostMoves} times in a row`);
     }
   }
 }

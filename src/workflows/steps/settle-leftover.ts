@@ -25,7 +25,7 @@ export async function settleLeftover(run: Run, target: Target, leftover: Leftove
     question: `Half-done change: ${describeLeftover(leftover)}. Approve to put the former state back first (${describeUndo(leftover)}), reject to leave it as it is. Either way this run then plans and asks again.`,
     onReject: 'the half-done change stays, and the run goes on to its own plan',
     planHash: leftover.planHash,
-    deadlineSeconds: target.profile.gate.deadlineSeconds,
+    target,
   });
   run.settle(leftover);
   const found = await run.takeLock(steps.lock, target);

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { createActivities, type Activities } from '../../../src/activities/index.ts';
+import { createChannels } from '../../../src/activities/notifications/channels.ts';
 import { KubernetesError } from '../../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import type { Runs } from '../../../src/clients/temporal/runs.ts';
@@ -334,6 +335,7 @@ export class Courses {
       gatewayFor: (): KubernetesGateway => gateway,
       storage: undefined,
       runs,
+      channels: createChannels(undefined),
     });
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createActivities, type Activities } from '../../../src/activities/index.ts';
+import { createChannels } from '../../../src/activities/notifications/channels.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../../src/contracts/kubernetes.ts';
 import type { WorkloadPlan, Written } from '../../../src/contracts/plan.ts';
@@ -83,6 +84,7 @@ export class Place {
       gatewayFor: () => gateway,
       storage: undefined,
       runs: noRuns,
+      channels: createChannels(undefined),
     });
   }
 

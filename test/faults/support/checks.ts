@@ -23,6 +23,7 @@ export function mustEqual(ending: Ending, reference: Ending): string {
     throw new Error(`ended as ${ending.outcome} instead of ${reference.outcome}`);
   mustBeSame('state', ending.state, reference.state);
   mustHaveFreeLock(ending);
+  mustBeSame('audit log', ending.audit, reference.audit);
   const effects = withoutRepeats(ending.effects);
   const expected = withoutRepeats(reference.effects);
   mustBeSame('effects', effects.once, expected.once);
@@ -41,7 +42,7 @@ export function mustBeBack(ending: Ending, agreed: string[]): void {
 }
 
 /** Nobody holds the lock, nothing is half done, and whatever was written was written under it. */
-export function mustHaveFreeLock({ state, effects }: Ending): void {
+export function mustHaveFreeLock({ state, effects }: Pick<Ending, 'state' | 'effects'>): void {
   const left = standsOnLock(state);
   if (left.length > 0) throw new Error(`the lock is not free; on it: ${left.join(', ')}`);
   const outside = outsideOfLock(effects);

@@ -124,7 +124,7 @@ export const holderTerminated: Fault = async (stage) => {
   const state = await stage.settledState();
   mustBeSame('state after the half-done change was undone', unmarked(state), unmarked(before));
   // The dead run gave nothing back; who took the lock over did.
-  mustHaveFreeLock({ outcome, state, effects: [] });
+  mustHaveFreeLock({ state, effects: [] });
   return 'the one that waited stopped and said why; the next one undid the half-done change';
 };
 

@@ -13,11 +13,13 @@ import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.
 import type { KubernetesObject, ObjectRef } from '../../../src/contracts/kubernetes.ts';
 import type { Holder } from '../../../src/contracts/lock.ts';
 import { lockNamespace } from '../../../src/contracts/names.ts';
+import { verifyChain } from '../../../src/domain/audit.ts';
 import { leaseName, updatedLease } from '../../../src/domain/lock.ts';
 import { waitFor } from '../../../src/local/wait.ts';
 import { kubectlIn, openGateway, stack, unique } from '../../support/stack.ts';
 import { decisionFor, TestRun } from '../../support/world.ts';
 import type { Place, Scenario } from '../scenarios.ts';
+import { readAuditLog } from './audit-log.ts';
 import { clusterState } from './cluster-state.ts';
 import { Journal, type ActivityRecord } from './journal.ts';
 import type { OwnTemporal } from './own-temporal.ts';
@@ -29,6 +31,8 @@ export interface Ending {
   outcome: string;
   state: string[];
   effects: string[];
+  /** What the target's audit log tells, entry by entry. */
+  audit: string[];
 }
 
 /** An ending of an undisturbed run, with what its activities did on the way. */
@@ -150,7 +154,12 @@ export class Stage {
     const outcome = await Promise.race([this.#outcome(), this.#deadline()]);
     this.#ended.abort();
     await this.#steering;
-    return { outcome, state: await this.settledState(), effects: [...this.journal.effects] };
+    return {
+      outcome,
+      state: await this.settledState(),
+      effects: [...this.journal.effects],
+      audit: await this.#auditLog(),
+    };
   }
 
   async state(): Promise<string[]> {
@@ -228,6 +237,16 @@ export class Stage {
       workflowId,
       args: [input],
     });
+  }
+
+  /** @throws when the chain of the log is broken, or something is told twice */
+  async #auditLog(): Promise<string[]> {
+    const target = this.place.namespace;
+    const entries = await readAuditLog(target);
+    const { findings } = verifyChain(target, entries);
+    if (findings.length > 0)
+      throw new Error(`audit log: ${findings.map(({ sentence }) => sentence).join('; ')}`);
+    return entries.map(({ entry }) => this.#plain(`${entry?.kind ?? ''}: ${entry?.sentence ?? ''}`));
   }
 
   async #lock(): Promise<KubernetesObject | undefined> {

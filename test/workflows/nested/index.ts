@@ -23,7 +23,7 @@ export async function parent(input: { request: RollingUpdateRequest; holds: bool
     await run.ask('Wait for the test', {
       question: 'Go on?',
       planHash: 'none',
-      deadlineSeconds: 60,
+      target: found.target,
       onReject: 'the run ends',
     });
     return await run.succeeded('The other procedure has done it');
