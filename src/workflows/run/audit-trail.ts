@@ -4,6 +4,7 @@ import type { AuditState, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
 import { excerpt } from '../../domain/text.ts';
 import { secret, store } from '../activity-options.ts';
+import type { Carried } from './carried.ts';
 import { explain } from './failures.ts';
 
 /** What a run tells the audit log, beside time and number. */
@@ -29,8 +30,16 @@ export class AuditTrail {
   /** No bucket is configured, or it does not answer: the rest is left for the end of the run. */
   #resting = false;
 
-  constructor(run: RunRef) {
+  constructor(run: RunRef, carried: Carried['audit'] | undefined) {
     this.#run = run;
+    this.#pending = carried?.events ?? [];
+    this.#checkpoint = carried?.after;
+  }
+
+  /** What a run that continues as a new one hands on; it does not wait for what is under way. */
+  carry(): Carried['audit'] {
+    const { events, after } = this.#rest();
+    return { events, ...(after === undefined ? {} : { after }) };
   }
 
   /** Takes note of something. What is beyond the bound is counted in the last event. */

@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import type { AuditEvent, Checkpoint } from '../../contracts/audit.ts';
 import type { Change } from '../../contracts/plan.ts';
 import type { ControlRecord, Decision, DecisionRecord, Gate } from '../../contracts/run.ts';
 
@@ -19,6 +20,8 @@ export interface Carried {
   controls: ControlRecord[];
   ignoredSignals: number;
   paused: { since: string; by?: string; reason?: string } | undefined;
+  /** What is not in the audit log yet. What was just being written is in it, too: it is recognised there. */
+  audit: { events: AuditEvent[]; after?: Checkpoint };
   /** How often the run has continued. */
   times: number;
 }

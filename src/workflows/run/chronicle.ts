@@ -5,6 +5,7 @@ import type { Plan } from '../../contracts/plan.ts';
 import type { AuditState, BreakGlass, DecisionRecord, Gate, RunRecord, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
 import { AuditTrail } from './audit-trail.ts';
+import type { Carried } from './carried.ts';
 import { Notices } from './notices.ts';
 
 /** What a run tells others while it goes on: people by notices, auditors by the log. Nothing of it holds the run up. */
@@ -12,9 +13,14 @@ export class Chronicle {
   readonly #notices: Notices;
   readonly #trail: AuditTrail;
 
-  constructor(run: RunRef) {
+  constructor(run: RunRef, carried: Carried | undefined) {
     this.#notices = new Notices(run);
-    this.#trail = new AuditTrail(run);
+    this.#trail = new AuditTrail(run, carried?.audit);
+  }
+
+  /** What a run that continues as a new one hands on. */
+  carry(): Pick<Carried, 'audit'> {
+    return { audit: this.#trail.carry() };
   }
 
   /** What the log still lacks when the run has ended. */
@@ -42,15 +48,22 @@ export class Chronicle {
     this.#announce(target, 'gateReminder', gate);
   }
 
-  decided({ via, decision, proof }: DecisionRecord): void {
+  /** A decision that was taken, or one of somebody who is not who they said. Junk is only counted, by the run. */
+  decided({ via, accepted, note, decision, proof }: DecisionRecord): void {
     if (decision === undefined) return;
+    const what = `${decision.decision} of ${decision.gate}, by ${via}`;
     this.#trail.tell({
       kind: 'decision',
-      who: decision.approver,
-      sentence: `${decision.decision} of ${decision.gate}, by ${via}`,
+      // A name that was refused is what somebody said, not who it was.
+      ...(accepted ? { who: decision.approver } : {}),
+      sentence: accepted ? what : `refused, in the name of ${decision.approver}: ${what}: ${note}`,
       planHash: decision.planHash,
       data: asJson({ decision, proof }),
     });
+  }
+
+  lockTaken(sentence: string): void {
+    this.#trail.tell({ kind: 'lock', sentence: `takes the lock: ${sentence}` });
   }
 
   settles({ run, step }: Leftover): void {

@@ -58,7 +58,7 @@ export interface GatekeeperOptions {
   count: () => void;
   /** True when the run should continue as a new one. */
   full: () => boolean;
-  /** Called after every decision that was taken. */
+  /** Called after every decision that was taken, or whose sender was looked up and refused. */
   onDecision: (record: DecisionRecord) => void;
 }
 
@@ -262,7 +262,17 @@ export class Gatekeeper {
     decision: Decision,
   ): Promise<Verdict> {
     const checked = await this.#identify(open, decision);
-    if ('refusal' in checked) return this.#refuse(via, { ok: false, refusal: checked.refusal });
+    if ('refusal' in checked) {
+      const { signature: ignored, ...claimed } = decision;
+      this.#run.onDecision({
+        at: new Date().toISOString(),
+        via,
+        accepted: false,
+        note: checked.refusal,
+        decision: claimed,
+      });
+      return this.#refuse(via, { ok: false, refusal: checked.refusal });
+    }
     const judgement = judgeDecision(input, this.#situation(), decision.decision);
     if (!judgement.ok || this.#open !== open) return this.#refuse(via, judgement);
     return this.#take(open, via, judgement.decision, checked);

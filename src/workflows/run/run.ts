@@ -130,7 +130,7 @@ export class Run {
     this.#carried = readCarried(options.carried);
     this.#startedAt = this.#carried?.startedAt ?? new Date().toISOString();
     this.#lock = new TargetLock(this.ref);
-    this.#chronicle = new Chronicle(this.ref);
+    this.#chronicle = new Chronicle(this.ref, this.#carried);
     this.#progress = new Progress(() => this.#describe());
     this.#controls = new Controls(this.#carried, {
       onChange: () => {
@@ -369,6 +369,7 @@ export class Run {
         }),
       ({ sentence }) => sentence,
     );
+    this.#chronicle.lockTaken(free.sentence);
     const unsettled = this.#lock.unsettled(free);
     if (unsettled === undefined) return free.leftover;
     await this.giveLockBack();
@@ -490,6 +491,7 @@ export class Run {
       gate: this.#openGate,
       changes: this.#plan?.changes ?? [],
       ...this.#gatekeeper.carry(this.#openGate),
+      ...this.#chronicle.carry(),
       controls: this.#controls.records,
       ignoredSignals: this.#controls.ignored,
       paused: this.#controls.paused,

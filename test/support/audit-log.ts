@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createObjectStorage } from '../../../src/clients/object-storage.ts';
-import { auditFolder, readEntry, type ReadEntry } from '../../../src/domain/audit.ts';
-import { stack } from '../../support/stack.ts';
+import { createObjectStorage } from '../../src/clients/object-storage.ts';
+import { auditFolder, readEntry, type ReadEntry } from '../../src/domain/audit.ts';
+import { stack } from './stack.ts';
 
-/** Every entry of a target's audit log, in the order of their names. */
-export async function readAuditLog(target: string): Promise<ReadEntry[]> {
+/** Every entry of a target's audit log below a prefix of the bucket, in the order of their names. */
+export async function readAuditLog(target: string, prefix = ''): Promise<ReadEntry[]> {
   const { bucket, endpoint, region } = stack().s3;
-  const storage = createObjectStorage({ bucket, endpoint, region, prefix: '' });
+  const storage = createObjectStorage({ bucket, endpoint, region, prefix });
   try {
     const keys: string[] = [];
     for await (const key of storage.list(auditFolder(target))) keys.push(key);
