@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupPolicySchema } from './backup-policy.ts';
 import { besideFaults } from './beside-faults.ts';
 import { dnsLabel, objectName } from './kubernetes-names.ts';
 import { approvalsSchema, approversSchema } from './policy.ts';
@@ -125,6 +126,9 @@ export const targetProfileSchema = z
       .default({})
       .describe('Who may decide. Without anyone, one decision of whoever gives a name is enough.'),
     approvals: approvalsSchema.prefault({}),
+    backup: backupPolicySchema
+      .optional()
+      .describe('How the target is backed up; without it there are no backups.'),
     lock: z
       .strictObject({
         waitSeconds: seconds(3600)
