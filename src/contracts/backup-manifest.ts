@@ -89,6 +89,11 @@ export interface BackupManifest {
   versions: { runbook: string; node: string };
 }
 
+/** The part of an object that its stored form leaves out. */
+export interface Dropped extends JsonObject {
+  metadata: JsonObject;
+}
+
 /** One object in the index. */
 export interface IndexEntry {
   apiVersion: string;
@@ -102,8 +107,12 @@ export interface IndexEntry {
   path: string;
   /** Of the stored form's canonical JSON, which is the file's content, hexadecimal. */
   sha256: string;
-  /** What the stored form leaves out: `metadata` (uid, resourceVersion, managedFields …) and `status`. */
-  dropped: { metadata: JsonObject; status?: JsonObject };
+  /**
+   * What the stored form leaves out, each at its place in the object: `metadata` (uid, resourceVersion, managedFields,
+   * ownerReferences …), `status`, and what Kubernetes generates of a few kinds. Put back into the stored form it gives
+   * the object as it was, with every secret value that it had: never show it.
+   */
+  dropped: Dropped;
 }
 
 /** What one verification found, clear-signed beside the backup. */

@@ -7,6 +7,9 @@ export const fieldManager = 'runbook';
 /** Written with every change: which run and step wrote last. A late attempt of another step recognises itself by it. */
 export const changeAnnotation = 'runbook/change';
 
+/** On ConfigMaps and Secrets that a run keeps as copies of former ones; backups leave them out. */
+export const copyLabel = 'runbook/copy';
+
 /** One deployment name for every worker, recorded in every history. */
 export const deploymentName = 'runbooks';
 
