@@ -1,6 +1,11 @@
-import { restartWorkloadExample, restartWorkloadSteps } from './restart-workload.ts';
-import { rollbackExample, rollbackSteps } from './rollback.ts';
-import { rollingUpdateExample, rollingUpdateSteps } from './rolling-update.ts';
+import type { z } from 'zod';
+import {
+  restartWorkloadExample,
+  restartWorkloadRequestSchema,
+  restartWorkloadSteps,
+} from './restart-workload.ts';
+import { rollbackExample, rollbackRequestSchema, rollbackSteps } from './rollback.ts';
+import { rollingUpdateExample, rollingUpdateRequestSchema, rollingUpdateSteps } from './rolling-update.ts';
 
 /** One procedure, as the command line and the documentation list it. */
 export interface Procedure {
@@ -12,6 +17,8 @@ export interface Procedure {
   summary: string;
   page: string;
   steps: string[];
+  /** Of its input. */
+  schema: z.ZodType;
   example: unknown;
 }
 
@@ -24,6 +31,7 @@ export const procedures: readonly Procedure[] = [
     summary: 'Roll out new images for a Deployment, prove its health, undo a bad release',
     page: 'docs/runbooks/rolling-update.md',
     steps: Object.values(rollingUpdateSteps),
+    schema: rollingUpdateRequestSchema,
     example: rollingUpdateExample,
   },
   {
@@ -33,6 +41,7 @@ export const procedures: readonly Procedure[] = [
     summary: 'Go back to an earlier revision of a Deployment; a repair',
     page: 'docs/runbooks/rollback.md',
     steps: Object.values(rollbackSteps),
+    schema: rollbackRequestSchema,
     example: rollbackExample,
   },
   {
@@ -42,6 +51,7 @@ export const procedures: readonly Procedure[] = [
     summary: 'New pods for Deployments, wave after wave, with a proof between them; a repair',
     page: 'docs/runbooks/restart-workload.md',
     steps: Object.values(restartWorkloadSteps),
+    schema: restartWorkloadRequestSchema,
     example: restartWorkloadExample,
   },
 ];

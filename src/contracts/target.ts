@@ -3,6 +3,7 @@ import { backupPolicySchema } from './backup-policy.ts';
 import { besideFaults } from './beside-faults.ts';
 import { dnsLabel, objectName } from './kubernetes-names.ts';
 import { approvalsSchema, approversSchema } from './policy.ts';
+import { scheduleSchema } from './schedules.ts';
 
 const seconds = (most: number) => z.number().int().min(0).max(most);
 
@@ -129,6 +130,10 @@ export const targetProfileSchema = z
     backup: backupPolicySchema
       .optional()
       .describe('How the target is backed up; without it there are no backups.'),
+    schedules: z
+      .record(dnsLabel, scheduleSchema)
+      .optional()
+      .describe('Procedures that run by themselves, by name.'),
     lock: z
       .strictObject({
         waitSeconds: seconds(3600)

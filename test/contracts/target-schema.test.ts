@@ -51,6 +51,18 @@ describe('an editor judges a profile as the worker does', () => {
       'a kind that no procedure changes',
       { ...alecs, workloads: { 'alecs-server': { kind: 'Job', container: 'a' } } },
     ],
+    ['a schedule without its time', { ...alecs, schedules: { nightly: { procedure: 'rollback' } } }],
+    [
+      'a schedule with two kinds of times',
+      { ...alecs, schedules: { nightly: { procedure: 'rollback', cron: '0 3 * * *', everySeconds: 60 } } },
+    ],
+    [
+      'a schedule that names its target',
+      {
+        ...alecs,
+        schedules: { nightly: { procedure: 'rollback', cron: '0 3 * * *', input: { target: 'x' } } },
+      },
+    ],
     ['a number as text', { ...alecs, health: { ...health, port: '8080' } }],
     ['a name in capitals', { ...alecs, target: 'Alecs' }],
     ['a workload name in capitals', { ...alecs, workloads: { Web: { kind: 'Deployment', container: 'a' } } }],

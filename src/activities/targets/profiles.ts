@@ -6,6 +6,7 @@ import { targetProfileSchema, type Target } from '../../contracts/target.ts';
 import { policyFaults } from '../../domain/approvals.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
 import { describeIssues, listFaults } from '../../domain/requests.ts';
+import { scheduleFaults } from '../../domain/schedules.ts';
 import { excerpt } from '../../domain/text.ts';
 import { failure, isOurs } from '../failures.ts';
 
@@ -62,7 +63,7 @@ export function parseProfile(name: string, text: string): Target['profile'] {
       'InvalidProfile',
       `target profile ${name}: target: must be "${name}", like the file's name`,
     );
-  const faults = policyFaults(parsed.data);
+  const faults = [...policyFaults(parsed.data), ...scheduleFaults(parsed.data)];
   if (faults.length > 0) throw failure('InvalidProfile', `target profile ${name}: ${listFaults(faults)}`);
   return parsed.data;
 }

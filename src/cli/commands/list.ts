@@ -9,7 +9,8 @@ export function addListCommand(program: Command): void {
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => {
       if (options.json === true) {
-        console.log(JSON.stringify(procedures, null, 2));
+        const shown = procedures.map(({ schema: _, ...procedure }) => procedure);
+        console.log(JSON.stringify(shown, null, 2));
         return;
       }
       for (const procedure of procedures) {
