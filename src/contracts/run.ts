@@ -94,6 +94,8 @@ export interface ControlRecord extends Control {
 /** One check after the change. Unknown never passes: it pauses the run and asks. */
 export interface Proof {
   name: string;
+  /** What it speaks of; without it the service. */
+  about?: 'service' | 'backup';
   verdict: 'pass' | 'fail' | 'unknown';
   evidence: string[];
 }
@@ -129,6 +131,8 @@ export interface RunRecord {
   ignoredSignals: number;
   proofs: Proof[];
   undo: UndoRecord[];
+  /** What came out, as data: what the procedure's contract says. */
+  result?: unknown;
   /** Guards that were overridden. */
   breakGlass?: BreakGlass;
   /** The state of the target's audit log when the run ended. */

@@ -11,3 +11,8 @@ export function combineProofs(name: string, proofs: Proof[]): Proof {
     evidence: proofs.flatMap(({ evidence }) => evidence),
   };
 }
+
+/** Whether it says something about the health of the service; a backup may be proven, too. */
+export function isAboutService({ about = 'service' }: Proof): boolean {
+  return about === 'service';
+}

@@ -1,6 +1,7 @@
 import { failures, type FailureType } from '../contracts/failures.ts';
 import type { BreakGlass, Identity, Outcome, Proof, RunRecord } from '../contracts/run.ts';
 import { escapeMarkdown } from './markdown.ts';
+import { isAboutService } from './proofs.ts';
 
 /** What the first three lines of a report are made from. */
 export interface EndState {
@@ -60,7 +61,7 @@ function whatHappened(end: EndState): string {
 
 function healthNow(end: EndState): string {
   if (!end.changed) return 'This run did not touch the service and did not check its health.';
-  const last = end.proofs.at(-1);
+  const last = end.proofs.findLast(isAboutService);
   if (last === undefined) return 'Whether the service is healthy now is unknown.';
   const verdicts = {
     pass: 'The service is healthy now',
@@ -78,9 +79,11 @@ function whatToDo(end: EndState): string {
 }
 
 function whatToDoFirst(end: EndState): string {
-  const health = end.proofs.at(-1)?.verdict;
+  const health = end.proofs.findLast(isAboutService)?.verdict;
+  const doubt = end.proofs.find((proof) => !isAboutService(proof) && proof.verdict !== 'pass');
   switch (end.outcome) {
     case 'succeeded':
+      if (doubt !== undefined) return sentence(`Look at this: ${doubt.evidence[0] ?? doubt.name}`);
       return health === 'fail' || health === 'unknown' ? 'Watch the service.' : 'Nothing to do.';
     case 'planned':
       return 'Start again without dryRun to make the change.';

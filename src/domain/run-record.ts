@@ -1,6 +1,7 @@
 import type { Plan } from '../contracts/plan.ts';
 import type { RunRecord } from '../contracts/run.ts';
 import type { Target } from '../contracts/target.ts';
+import { isAboutService } from './proofs.ts';
 import { headline } from './report.ts';
 
 /** Everything a run knows when it ends. */
@@ -37,7 +38,7 @@ export function recordOf(end: EndedRun): RunRecord {
       proofs: end.proofs,
       error,
       errorType,
-      changed: end.proofs.length > 0 || end.undo.length > 0,
+      changed: end.proofs.some(isAboutService) || end.undo.length > 0,
       drift: end.undo.flatMap((undo) => undo.drift),
       kept,
       followUps,

@@ -214,3 +214,25 @@ describe('the page', () => {
     },
   );
 });
+
+describe('a proof of something else than the service', () => {
+  const backup: Proof = {
+    ...proof('unknown'),
+    about: 'backup',
+    evidence: ['metrics.example could not be read'],
+  };
+
+  test('says nothing about the health of the service, and tells the reader to look', () => {
+    const [, health, todo] = headline(anEnd({ changed: false, proofs: [backup] }));
+    expect(health).toBe('This run did not touch the service and did not check its health.');
+    expect(todo).toBe('Look at this: metrics.example could not be read.');
+  });
+
+  test('leaves the proof of the service in its place', () => {
+    const proofs = [proof('pass'), { ...backup, verdict: 'pass' as const }];
+    expect(headline(anEnd({ proofs })).slice(1)).toEqual([
+      'The service is healthy now: 3 of 3 pods answered.',
+      'Nothing to do.',
+    ]);
+  });
+});

@@ -122,6 +122,7 @@ export class Run {
   /** Until when an approved run waits for a freeze to end. */
   #deadline: string | undefined;
   #outcome: Outcome | undefined;
+  #result: unknown;
 
   constructor(procedure: string, options: RunOptions) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
@@ -440,11 +441,14 @@ export class Run {
     this.#proofs.push(proof);
   }
 
-  async planned(): Promise<RunReport> {
+  /** `result`: what came out, as data, for the report. */
+  async planned(result?: unknown): Promise<RunReport> {
+    this.#result = result;
     return await this.#end('planned', 'planned');
   }
 
-  async succeeded(what: string): Promise<RunReport> {
+  async succeeded(what: string, result?: unknown): Promise<RunReport> {
+    this.#result = result;
     return await this.#end('succeeded', what);
   }
 
@@ -588,6 +592,7 @@ export class Run {
       ignoredSignals: this.#controls.ignored,
       proofs: this.#proofs,
       undo: this.#undos.records,
+      ...(this.#result === undefined ? {} : { result: this.#result }),
       ...(this.#breakGlass === undefined ? {} : { breakGlass: this.#breakGlass }),
     };
   }
