@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { onlyOnce, until } from './storage-calls.ts';
 
 /** How to reach the bucket. Credentials come from the usual AWS variables and files unless given. */
 export interface ObjectStorageOptions {
@@ -41,30 +41,53 @@ export interface StoredObject {
   storedAt: Date;
 }
 
+/** How the SDK talks to a store. What is missing follows from whether it is AWS itself. */
+export interface S3ClientOptions extends Pick<
+  ObjectStorageOptions,
+  'endpoint' | 'region' | 'silenceMilliseconds'
+> {
+  pathStyle?: boolean;
+  checksums?: 'always' | 'whenRequired';
+  /** Profile of the AWS credentials file; it goes before variables of the environment. */
+  profile?: string;
+  /** Of one request. Temporal repeats whole calls; only who sends many requests in one call wants more than one. */
+  attempts?: number;
+  /**
+   * How long a request with its body and the head of its answer may take. With it `silenceMilliseconds` counts from the
+   * last byte that moved, so that a slow way does not end a large upload; without it from the start of the request.
+   */
+  wholeMilliseconds?: number;
+}
+
 /** The SDK's client as every part of this project uses it. Nothing is sent before the first call. */
 export function createS3Client({
   endpoint,
   region,
   silenceMilliseconds = 8000,
-}: Pick<ObjectStorageOptions, 'endpoint' | 'region' | 'silenceMilliseconds'>): S3Client {
+  // Stores other than AWS take the bucket in the path, and some refuse the checksums that the SDK adds by default.
+  pathStyle = endpoint !== undefined,
+  checksums = endpoint === undefined ? undefined : 'whenRequired',
+  profile,
+  // Two layers of retries would only hide how long a call really took.
+  attempts = 1,
+  wholeMilliseconds,
+}: S3ClientOptions): S3Client {
+  const when = checksums === 'always' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   return new S3Client({
     region,
-    // Stores other than AWS take the bucket in the path, and some refuse the checksums that the SDK adds by default.
-    ...(endpoint === undefined
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(profile === undefined ? {} : { profile }),
+    forcePathStyle: pathStyle,
+    ...(checksums === undefined
       ? {}
-      : {
-          endpoint,
-          forcePathStyle: true,
-          requestChecksumCalculation: 'WHEN_REQUIRED',
-          responseChecksumValidation: 'WHEN_REQUIRED',
-        }),
-    // Temporal repeats; two layers of retries would only hide how long a call really took.
-    maxAttempts: 1,
+      : { requestChecksumCalculation: when, responseChecksumValidation: when }),
+    maxAttempts: attempts,
     // A store that takes the connection and then says nothing must not hold a run.
     requestHandler: {
       connectionTimeout: 3000,
-      requestTimeout: silenceMilliseconds,
+      requestTimeout: wholeMilliseconds ?? silenceMilliseconds,
       throwOnRequestTimeout: true,
+      ...(wholeMilliseconds === undefined ? {} : { socketTimeout: silenceMilliseconds }),
     },
   });
 }
@@ -102,19 +125,11 @@ export async function* readInOrder(
 /** Enough to hide the way to the store, few enough for any of them. */
 const readsAtOnce = 16;
 
-/** How often a put is tried again that met another one of the same key at that very moment. */
-const mostConflicts = 5;
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-}
-
 /** Opens a bucket. Nothing is sent before the first call. */
 export function createObjectStorage(options: ObjectStorageOptions): ObjectStorage {
   const { bucket, prefix } = options;
   const client = createS3Client(options);
   const keyOf = (key: string): string => keyBelow(prefix, key);
-  const until = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
   return {
     locationOf: (key) => `s3://${bucket}/${keyOf(key)}`,
     async put(key, body, contentType, signal) {
@@ -126,7 +141,7 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
       });
       await client.send(command, until(signal));
     },
-    async putOnce(key, body, contentType, signal) {
+    putOnce(key, body, contentType, signal) {
       const input = {
         Bucket: bucket,
         Key: keyOf(key),
@@ -134,17 +149,7 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
         ContentType: contentType,
         IfNoneMatch: '*',
       };
-      for (let conflicts = 0; ; conflicts++) {
-        try {
-          await client.send(new PutObjectCommand(input), until(signal));
-          return 'written';
-        } catch (error) {
-          if (statusOf(error) === 412) return 'exists';
-          // Two puts at once: neither is there yet, and the next try tells which one won.
-          if (statusOf(error) !== 409 || conflicts === mostConflicts) throw error;
-        }
-        await pause(50 * (conflicts + 1), undefined, signal === undefined ? {} : { signal });
-      }
+      return onlyOnce(() => client.send(new PutObjectCommand(input), until(signal)), signal);
     },
     async get(key) {
       const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
