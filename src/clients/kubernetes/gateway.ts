@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { JsonPatchOperation, KubernetesObject, ObjectRef } from '../../contracts/kubernetes.ts';
+import { bulkPages, type PagesQuery } from './bulk-pages.ts';
 import { Credentials } from './credentials.ts';
 import { linkSignals, withDeadline, type CallOptions } from './deadline.ts';
 import { Discovery } from './discovery.ts';
@@ -27,7 +28,9 @@ import {
   requireNamespace,
   type ApiResource,
 } from './resource-path.ts';
+import { readServedApis, type ServedApis } from './served-apis.ts';
 import { Transport, type HttpRequest } from './transport.ts';
+import { readSilenced } from './watch-stream.ts';
 import { watch, type WatchEvent, type WatchOptions } from './watch.ts';
 
 /** For writes: who writes, and whether only to try. */
@@ -57,6 +60,13 @@ interface RawOptions extends CallOptions {
   body?: { contentType: string; text: string };
 }
 
+/** For long answers: bounded by silence, not by time. */
+interface StreamOptions {
+  query?: URLSearchParams;
+  signal: AbortSignal;
+  silenceSeconds?: number;
+}
+
 /**
  * One cluster's API server. Objects are raw JSON: nothing unknown is dropped, large integers keep
  * their digits.
@@ -75,6 +85,13 @@ export interface KubernetesGateway {
   list(query: ListQuery & CallOptions): Promise<ObjectList>;
   /** Page by page, for bulk readers. @throws {@link KubernetesError} with status 410 when the list expires on the way. */
   listPages(query: ListQuery & CallOptions): AsyncIterable<ObjectPage>;
+  /** Every kind that the server has. A group whose server is down is told as unavailable, not thrown. */
+  servedApis(options?: CallOptions): Promise<ServedApis>;
+  /**
+   * For backups: a kind as discovery named it, page by page, each as large as memory allows, at one version.
+   * `timeoutSeconds` counts for each page. @throws {@link KubernetesError} with status 410 when that version is gone.
+   */
+  bulkPages(resource: ApiResource, query: PagesQuery & CallOptions): AsyncIterable<ObjectPage>;
   /** JSON Patch; begin it with a replace of `/metadata/resourceVersion`, so that a stale one gives 409. */
   jsonPatch(
     ref: ObjectRef,
@@ -103,6 +120,8 @@ export interface KubernetesGateway {
     path: string,
     options?: RawOptions,
   ): Promise<{ status: number; date: string | undefined; text: string }>;
+  /** The body of a GET as it comes, e.g. of a long log. Ends with an error after `silenceSeconds` (30) without a byte. */
+  stream(path: string, options: StreamOptions): AsyncIterable<Buffer>;
   /** Ends everything that still runs and closes all connections. */
   close(): Promise<void>;
 }
@@ -146,6 +165,16 @@ class Gateway implements KubernetesGateway {
       yield page;
       continueToken = page.continueToken;
     } while (continueToken !== undefined);
+  }
+
+  async servedApis(options: CallOptions = {}): Promise<ServedApis> {
+    return await this.#call('DISCOVER everything', options, (signal) =>
+      readServedApis(this.#transport, signal),
+    );
+  }
+
+  bulkPages(resource: ApiResource, query: PagesQuery & CallOptions): AsyncIterable<ObjectPage> {
+    return bulkPages(this.#transport, (...call) => this.#call(...call), resource, query);
   }
 
   async jsonPatch(
@@ -245,6 +274,25 @@ class Gateway implements KubernetesGateway {
         ...(body && { body }),
       }),
     );
+  }
+
+  async *stream(
+    path: string,
+    { query, signal, silenceSeconds = 30 }: StreamOptions,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    checkRawPath('GET raw path', path);
+    const operation = `GET ${path}`;
+    const either = new AbortController();
+    const unlink = linkSignals([signal, this.#lifetime.signal], either);
+    const open = async (inner: AbortSignal): Promise<AsyncIterable<Buffer>> => {
+      const request: HttpRequest = { method: 'GET', path, operation, signal: inner, ...(query && { query }) };
+      return (await this.#transport.open(request)).body as AsyncIterable<Buffer>;
+    };
+    try {
+      yield* readSilenced(operation, open, silenceSeconds, either.signal);
+    } finally {
+      unlink();
+    }
   }
 
   async close(): Promise<void> {

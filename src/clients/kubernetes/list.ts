@@ -27,6 +27,8 @@ export interface ObjectList {
 export interface ObjectPage extends ObjectList {
   /** Where the next page begins; missing on the last. */
   continueToken?: string;
+  /** Objects after this page, where the server says it. */
+  remaining?: number;
 }
 
 /** A list that keeps expiring is larger than the server's history: retrying at once does not help. */
@@ -94,12 +96,14 @@ function pageSize(operation: string, { pageSize = DEFAULT_PAGE_SIZE }: ListQuery
   throw invalidInput(operation, 'pageSize must be a whole number of at least 1');
 }
 
-function toPage(operation: string, resource: ApiResource, text: string): ObjectPage {
+/** Reads the answer to a list. @throws {@link KubernetesError} `InvalidResponse` */
+export function toPage(operation: string, resource: ApiResource, text: string): ObjectPage {
   const answer = parseAnswer(operation, text);
   const { items } = answer;
   const metadata = metadataOf(answer);
   const resourceVersion = metadata['resourceVersion'];
   const continueToken = metadata['continue'];
+  const remaining = metadata['remainingItemCount'];
   // An empty list of custom resources may come as null.
   if (!(Array.isArray(items) || items === null) || typeof resourceVersion !== 'string') {
     throw invalidResponse(operation, 'the answer is not a list');
@@ -108,5 +112,6 @@ function toPage(operation: string, resource: ApiResource, text: string): ObjectP
     items: (items ?? []).map((item) => toObject(operation, item, resource)),
     resourceVersion,
     ...(typeof continueToken === 'string' && continueToken !== '' ? { continueToken } : {}),
+    ...(typeof remaining === 'number' ? { remaining } : {}),
   };
 }

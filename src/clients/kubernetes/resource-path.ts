@@ -17,6 +17,13 @@ const API_VERSION =
   /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?v[0-9]+((alpha|beta)[0-9]+)?$/;
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/;
 
+const PLURAL = /^[a-z0-9][-a-z0-9]*$/;
+
+/** Whether a kind that a server says it serves has names that fit into a path. */
+export function isServedName({ apiVersion, kind, plural }: ApiResource): boolean {
+  return API_VERSION.test(apiVersion) && KIND.test(kind) && PLURAL.test(plural);
+}
+
 /** `/api/v1` or `/apis/<group>/<version>`. @throws {@link KubernetesError} `InvalidInput` */
 export function apiRoot(operation: string, apiVersion: string): string {
   check(operation, 'apiVersion', apiVersion, API_VERSION, 'e.g. "v1" or "apps/v1"');
