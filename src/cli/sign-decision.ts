@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { StatementFields } from '../contracts/approval.ts';
 import type { Decision, Gate } from '../contracts/run.ts';
 import { signingCommand, statementOf } from '../domain/statement.ts';
-import { KeyUnusable, mostKeyCharacters, needsPassphrase, signDetached } from '../encryption/signatures.ts';
+import { KeyUnusable, mostKeyCharacters, needsPassphrase } from '../encryption/keys.ts';
+import { signDetached } from '../encryption/signatures.ts';
 import { askSecret } from './ask-secret.ts';
 import { UsageError } from './exit-codes.ts';
 

@@ -8,6 +8,8 @@ import {
   KeyUnusable,
   needsPassphrase,
   readPublicKey,
+} from '../../src/encryption/keys.ts';
+import {
   signDetached,
   SignatureRefused,
   verifyDetached,

@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { TargetProfile } from '../../contracts/target.ts';
-import { KeyUnusable, mostKeyCharacters, readPublicKey } from '../../encryption/signatures.ts';
+import { KeyUnusable, mostKeyCharacters, readPublicKey } from '../../encryption/keys.ts';
 import { failure, isOurs } from '../failures.ts';
 
 /**

@@ -6,7 +6,8 @@ import { fieldManager, lockNamespace } from '../../contracts/names.ts';
 import type { Target } from '../../contracts/target.ts';
 import { checkpointStatement, readCheckpoint } from '../../domain/audit.ts';
 import { updatedLease } from '../../domain/lock.ts';
-import { readPublicKey, signDetached, verifyDetached } from '../../encryption/signatures.ts';
+import { readPublicKey } from '../../encryption/keys.ts';
+import { signDetached, verifyDetached } from '../../encryption/signatures.ts';
 import { failure } from '../failures.ts';
 import { getLease, leaseRef } from '../locks/lease.ts';
 

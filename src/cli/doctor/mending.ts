@@ -6,7 +6,7 @@ import { auditNames } from '../../contracts/audit.ts';
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import { fieldManager, lockNamespace } from '../../contracts/names.ts';
 import type { TargetProfile } from '../../contracts/target.ts';
-import { generateSigningKey, readPublicKey } from '../../encryption/signatures.ts';
+import { generateSigningKey, readPublicKey } from '../../encryption/keys.ts';
 import { lookForLockNamespace, mendForServer, openCluster, sentenceOf, statusOf } from './cluster.ts';
 import { questionSeconds } from './finding.ts';
 import { attributeCommand, connect, lookForSearchAttributes } from './temporal.ts';

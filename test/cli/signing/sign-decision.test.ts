@@ -7,7 +7,8 @@ import { signDecision } from '../../../src/cli/sign-decision.ts';
 import { UsageError } from '../../../src/cli/exit-codes.ts';
 import type { Decision } from '../../../src/contracts/run.ts';
 import { statementOf } from '../../../src/domain/statement.ts';
-import { generateSigningKey, verifyStatement } from '../../../src/encryption/signatures.ts';
+import { generateSigningKey } from '../../../src/encryption/keys.ts';
+import { verifyStatement } from '../../../src/encryption/signatures.ts';
 import { aGate } from '../../support/builders.ts';
 
 const gate = aGate({ signed: true, runId: 'run-1' });

@@ -33,13 +33,17 @@ export class GnuPg {
       'sign',
       expires,
     ]);
-    return this.fingerprints(name)[0] ?? '';
+    return this.fingerprintOf(name);
   }
 
   /** Adds a subkey that may sign and returns its fingerprint. */
   addSubkey(primary: string, { expires = 'never', at = undefined as Date | undefined } = {}): string {
     this.run([...clock(at), '--quick-add-key', primary, 'ed25519', 'sign', expires]);
     return this.fingerprints(primary).at(-1) ?? '';
+  }
+
+  addEncryptionSubkey(primary: string, algorithm: string, at?: Date): void {
+    this.run([...clock(at), '--quick-add-key', primary, algorithm, 'encr', 'never']);
   }
 
   revokeSubkey(primary: string, number: number): void {
@@ -70,7 +74,12 @@ export class GnuPg {
     return this.sign(text, options).toString('base64');
   }
 
-  run(args: string[], input = ''): Buffer {
+  /** Of the primary key, in capitals. */
+  fingerprintOf(name: string): string {
+    return this.fingerprints(name)[0] ?? '';
+  }
+
+  run(args: string[], input: string | Buffer = ''): Buffer {
     return execFileSync(
       'gpg',
       ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args],
