@@ -72,8 +72,11 @@ class StoredWrongly extends Error {
 
 /** A body of 8 MiB on a way of 20 KiB/s. */
 const wholeMilliseconds = 10 * 60_000;
-/** Nothing moves for so long: the store, or the way to it, is gone. Completing a large upload takes seconds. */
-const silenceMilliseconds = 30_000;
+/**
+ * Nothing moves for so long: the store, or the way to it, is gone. What the kernel has taken over moves without being
+ * seen here, and that may be the last hundreds of kilobytes of a body on a slow way.
+ */
+const silenceMilliseconds = 60_000;
 /** A backup sends hundreds of requests in one activity: one bad answer must not repeat them all. */
 const attempts = 4;
 
@@ -82,7 +85,7 @@ export function openBackupStores(
   policy: BackupPolicy,
   workerBucket: ObjectStorageOptions | undefined,
 ): BackupStore[] {
-  return backupLocations(policy, workerBucket).map(openBackupStore);
+  return backupLocations(policy, workerBucket).map((location) => openBackupStore(location));
 }
 
 /** Where the backups of a target go, before anything is opened; see {@link openBackupStores}. */
@@ -100,7 +103,7 @@ function backupLocations(
 /** The SDK's client for a location. Nothing is sent before the first call. */
 function createLocationClient(
   { endpoint, region, pathStyle, checksums, credentials }: BackupLocation,
-  silence = silenceMilliseconds,
+  silence: number,
 ): S3Client {
   return createS3Client({
     region,
@@ -114,10 +117,10 @@ function createLocationClient(
   });
 }
 
-/** Opens one location. Nothing is sent before the first call. */
-export function openBackupStore(location: BackupLocation): BackupStore {
+/** Opens one location. Nothing is sent before the first call. `silence`: milliseconds in which nothing moves. */
+export function openBackupStore(location: BackupLocation, silence = silenceMilliseconds): BackupStore {
   const { name, bucket, prefix, writeOnce } = location;
-  const client = createLocationClient(location);
+  const client = createLocationClient(location, silence);
   const writer = backupWriter(client, location);
   const above = keyBelow(prefix, '');
   const keyOf = (key: string): string => `${above}${key}`;

@@ -1,5 +1,7 @@
 import {
   DeleteObjectCommand,
+  GetObjectLegalHoldCommand,
+  GetObjectRetentionCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
   type S3Client,
@@ -95,25 +97,26 @@ async function removeVersion(
     return 'removed';
   } catch (error) {
     if (statusOf(error) === 404) return 'removed';
-    // A lock and a missing permission have the same answer; the object itself tells them apart.
+    // A lock and a missing permission have the same answer; the version's own lock tells them apart.
     if (statusOf(error) !== 403 || !(await isLocked(client, one, signal))) throw error;
     return 'locked';
   }
 }
 
+/** Asked by name: the head of a version that is not the current one does not tell it everywhere. */
 async function isLocked(
   client: S3Client,
   version: Place & { VersionId?: string },
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  try {
-    const { ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus } = await client.send(
-      new HeadObjectCommand(version),
-      until(signal),
-    );
-    return ObjectLockRetainUntilDate !== undefined || ObjectLockLegalHoldStatus === 'ON';
-  } catch {
-    signal?.throwIfAborted();
-    return false; // the refusal of the delete is the one to show
-  }
+  const [retention, hold] = await Promise.allSettled([
+    client.send(new GetObjectRetentionCommand(version), until(signal)),
+    client.send(new GetObjectLegalHoldCommand(version), until(signal)),
+  ]);
+  signal?.throwIfAborted();
+  // What cannot be told counts as not locked: then the refusal of the delete is what people see.
+  const retainedUntil =
+    retention.status === 'fulfilled' ? retention.value.Retention?.RetainUntilDate : undefined;
+  const held = hold.status === 'fulfilled' && hold.value.LegalHold?.Status === 'ON';
+  return held || (retainedUntil !== undefined && retainedUntil.getTime() > Date.now());
 }

@@ -28,9 +28,9 @@ afterEach(async () => {
   await store.close();
 });
 
-function open(change: Partial<BackupLocation> = {}): BackupStore {
+function open(change: Partial<BackupLocation> = {}, silence?: number): BackupStore {
   const place = { name: 'one', bucket: 'bucket', endpoint: store.endpoint, region: 'us-east-1', prefix: '' };
-  return openBackupStore({ ...place, writeOnce: 'ifNoneMatch', ...change });
+  return openBackupStore({ ...place, writeOnce: 'ifNoneMatch', ...change }, silence);
 }
 
 async function keysOf(prefix = ''): Promise<string[]> {
@@ -105,6 +105,37 @@ test('an answer that was lost after the write makes exists of written: the calle
   };
   expect(await backups.putOnce('a', 'mine', 'text/plain')).toBe('exists');
   expect(Buffer.from((await backups.read('a'))!).toString()).toBe('mine');
+});
+
+describe('with a second of silence allowed', () => {
+  beforeEach(() => {
+    backups.close();
+    backups = open({ writeOnce: 'gcsGeneration' }, 1000);
+  });
+
+  test('a store that takes longer for a body, and takes it all the time, gets it whole', async () => {
+    store.rest = 8;
+    const body = randomBytes(16 * 1024 * 1024);
+    const began = performance.now();
+    expect(await backups.putOnce('a', body, 'application/octet-stream')).toBe('written');
+    expect(performance.now() - began).toBeGreaterThan(1000);
+    expect(Buffer.compare(store.objects.get('a')!, body)).toBe(0);
+    expect(store.seen).toHaveLength(1);
+  });
+
+  test('a store that takes a request and says nothing is not waited for', async () => {
+    store.misbehave = () => true;
+    await expect(backups.read('a')).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  test('nor is one that stops in the middle of an object', async () => {
+    store.misbehave = (_request, response) => {
+      response.writeHead(200, { 'content-length': 1000 });
+      response.write(Buffer.alloc(500));
+      return true;
+    };
+    await expect(backups.read('a')).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
 });
 
 describe('a body that ends early is noticed', () => {

@@ -24,6 +24,8 @@ export interface ScriptedStore {
   misbehave: (request: SeenRequest, response: ServerResponse) => boolean;
   /** Decides about a write; `refused` ends it with that status and code. */
   condition: (request: SeenRequest, exists: boolean) => { status: number; code: string } | undefined;
+  /** How long the store rests after each piece of a body that it takes, in milliseconds. */
+  rest: number;
   /** What listings see; by default what is there. */
   listed: () => Iterable<string>;
   close(): Promise<void>;
@@ -35,7 +37,12 @@ const ifNoneMatch: ScriptedStore['condition'] = ({ headers }, exists) =>
 export async function startScriptedStore(): Promise<ScriptedStore> {
   const server = createServer((message, response) => {
     const chunks: Buffer[] = [];
-    message.on('data', (chunk: Buffer) => chunks.push(chunk));
+    message.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      if (store.rest === 0) return;
+      message.pause();
+      setTimeout(() => message.resume(), store.rest);
+    });
     message.on('end', () => {
       const url = new URL(message.url ?? '/', 'http://store');
       const [, key = ''] = /^\/[^/]+\/?(.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
@@ -54,6 +61,7 @@ export async function startScriptedStore(): Promise<ScriptedStore> {
     uploads: new Map(),
     misbehave: () => false,
     condition: ifNoneMatch,
+    rest: 0,
     listed: () => store.objects.keys(),
     close: async () => {
       server.closeAllConnections();
