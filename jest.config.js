@@ -18,6 +18,7 @@ const pure = [
   'replay',
   'encryption',
   'activities/approvals',
+  'activities/backup-keys',
   'cli/signing',
   'notifiers',
   'activities/notifications',

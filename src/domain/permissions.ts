@@ -1,4 +1,5 @@
 import { auditNames } from '../contracts/audit.ts';
+import { backupKeyNames } from '../contracts/backup-keys.ts';
 import { lockNamespace } from '../contracts/names.ts';
 import type { TargetProfile } from '../contracts/target.ts';
 
@@ -108,6 +109,22 @@ export function permissionsFor(profile: TargetProfile): Permission[] {
       verbs: ['get'],
       why: 'sign checkpoints of the audit log',
       optional: true,
+    },
+    ...backupKeyPermissions(profile),
+  ];
+}
+
+/** The private keys of backups, where there are any to be made: this one Secret and no other. */
+function backupKeyPermissions({ target, backup }: TargetProfile): Permission[] {
+  if (backup === undefined) return [];
+  return [
+    {
+      apiGroup: '',
+      resource: 'secrets',
+      namespace: lockNamespace,
+      names: [backupKeyNames.secret(target)],
+      verbs: ['get'],
+      why: 'sign backups, and open them to verify or restore',
     },
   ];
 }

@@ -31,10 +31,16 @@ export async function needsPassphrase(armoredPrivateKey: string): Promise<boolea
   return !(await readOnePrivateKey(armoredPrivateKey)).isDecrypted();
 }
 
-/** What a public key says of itself, without a judgement. @throws KeyUnusable when the text is not one public key */
-export async function readPublicKey(
-  armored: string,
-): Promise<{ fingerprint: string; userIds: string[]; algorithm: string; expiresAt?: Date }> {
+/** What a public key says of itself, without a judgement. */
+export interface PublicKeyFacts {
+  fingerprint: string;
+  userIds: string[];
+  algorithm: string;
+  expiresAt?: Date;
+}
+
+/** @throws KeyUnusable when the text is not one public key */
+export async function readPublicKey(armored: string): Promise<PublicKeyFacts> {
   const key = await readOneKey(armored);
   const expires = await key.getExpirationTime();
   return {

@@ -106,3 +106,24 @@ test('of all Secrets only the audit key can be read: a rollback says what it cou
     { namespace: 'runbooks', names: ['runbook-audit-key'], verbs: ['get'], optional: true },
   ]);
 });
+
+const backup = { keys: { signing: ['keys/s.asc'], online: 'keys/on.asc', escrow: 'keys/esc.asc' } };
+
+test('with backups a worker may read the Secret of this target with their keys, and no other one', () => {
+  const withBackup = targetProfileSchema.parse({ ...profile, backup });
+  const added = permissionsFor(withBackup).slice(permissionsFor(profile).length);
+  expect(added).toMatchObject([
+    { resource: 'secrets', namespace: 'runbooks', names: ['runbook-backup-alecs'], verbs: ['get'] },
+  ]);
+  expect(added[0]?.optional).toBeUndefined();
+});
+
+test('the manifest has the rule for the keys of backups ready, as a comment', () => {
+  const [added] = permissionsFor(targetProfileSchema.parse({ ...profile, backup })).slice(-1);
+  const rule = /# - apiGroups.*\n.*secrets.*\n.*runbook-backup-.*\n.*verbs.*/.exec(
+    readFileSync(file, 'utf8'),
+  );
+  expect(parse(rule?.[0].replaceAll(/^ *# /gm, '').replace(/^# /, '') ?? '')).toEqual(
+    parse(ruleLine(added!)),
+  );
+});

@@ -1,8 +1,7 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
 import type { TargetProfile } from '../../contracts/target.ts';
-import { KeyUnusable, mostKeyCharacters, readPublicKey } from '../../encryption/keys.ts';
-import { failure, isOurs } from '../failures.ts';
+import { KeyUnusable } from '../../encryption/keys.ts';
+import { failure } from '../failures.ts';
+import { readPublicKeyFile } from '../key-file.ts';
 
 /**
  * The armored public key of an approver. The profile pins its fingerprint, so whoever can write the key file alone
@@ -18,24 +17,11 @@ export async function readKeyFile(
   if (fingerprint === undefined)
     throw fault('fingerprint: is missing; it is needed with approvals.identity: signed');
   try {
-    const armored = await readBelow(folder, path);
-    const found = (await readPublicKey(armored)).fingerprint;
-    if (found === fingerprint) return armored;
-    throw fault(`publicKey: ${path} has the key ${found}, but the profile names ${fingerprint}`);
+    const found = await readPublicKeyFile(folder, path);
+    if (found.fingerprint === fingerprint) return found.armored;
+    throw fault(`publicKey: ${path} has the key ${found.fingerprint}, but the profile names ${fingerprint}`);
   } catch (error) {
-    if (isOurs(error)) throw error;
-    if (error instanceof KeyUnusable) throw fault(`publicKey: ${path} cannot be used: ${error.message}`);
-    const { code } = error as NodeJS.ErrnoException;
-    throw fault(`publicKey: ${path} cannot be read (${code ?? 'unknown'})`);
+    if (error instanceof KeyUnusable) throw fault(`publicKey: ${path} ${error.message}`);
+    throw error;
   }
-}
-
-/** Links inside the folder are fine (a mounted ConfigMap is full of them), links that lead out of it are not. */
-async function readBelow(folder: string, path: string): Promise<string> {
-  const [root, file] = await Promise.all([realpath(folder), realpath(join(folder, path))]);
-  if (!file.startsWith(root + sep)) throw new KeyUnusable('it lies outside the folder of profiles');
-  const found = await stat(file);
-  if (!found.isFile()) throw new KeyUnusable('it is no file');
-  if (found.size > mostKeyCharacters) throw new KeyUnusable(`it is larger than ${mostKeyCharacters} bytes`);
-  return await readFile(file, 'utf8');
 }

@@ -1,0 +1,133 @@
+import { KubernetesError } from '../../clients/kubernetes/errors.ts';
+import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import { backupKeyNames, type ClusterKey } from '../../contracts/backup-keys.ts';
+import type { BackupPolicy } from '../../contracts/backup-policy.ts';
+import { lockNamespace } from '../../contracts/names.ts';
+import type { Target } from '../../contracts/target.ts';
+import { KeyUnusable } from '../../encryption/keys.ts';
+import type { PrivateKeyText } from '../../encryption/messages.ts';
+import { failure } from '../failures.ts';
+import { readPublicKeyFile, type PublicKeyFile } from '../key-file.ts';
+
+/**
+ * The private keys that a worker has for a target's backups: the current one first, then, of online keys, those that
+ * were rotated away. They are used inside one activity and leave it never. Reads only, so it may run any number of times.
+ * @throws NotFound, Forbidden: the Secret or the key in it; KubernetesError for everything else
+ */
+export async function readBackupKeys(
+  gateway: KubernetesGateway,
+  target: Target,
+  which: ClusterKey,
+  signal: AbortSignal,
+): Promise<PrivateKeyText[]> {
+  const name = backupKeyNames.secret(target.profile.target);
+  const data = await readSecret(gateway, target, name, signal);
+  const current = keyIn(data, backupKeyNames.privateKey(which), backupKeyNames.passphrase(which));
+  if (current === undefined)
+    throw failure(
+      'NotFound',
+      `Secret ${lockNamespace}/${name} has no ${backupKeyNames.privateKey(which)}; ${howToMake(which, target)}`,
+    );
+  if (which === 'signing') return [current];
+  const former = backupKeyNames
+    .formerPrivateKeys(Object.keys(data))
+    .map((file) => keyIn(data, file, file.replace(/\.asc$/, '.passphrase')));
+  return [current, ...former.filter((key) => key !== undefined)];
+}
+
+/** The public keys of a target's backups, as the files beside its profile have them. */
+export interface BackupPublicKeys {
+  /** Armored; any of them may have signed a backup, the first one signs new ones. */
+  signing: string[];
+  /** Armored: what a backup is encrypted to. */
+  recipients: string[];
+  fingerprints: { signing: string[]; online: string; escrow: string };
+}
+
+/**
+ * Reads the public keys that the profile names. Nothing else is trusted, least of all what lies beside a backup.
+ * @throws InvalidProfile: a file that is missing, leads outside the folder or holds no public key; one key as both recipients
+ */
+export async function readPublicKeys(
+  targetsFolder: string,
+  keys: BackupPolicy['keys'],
+): Promise<BackupPublicKeys> {
+  const [online, escrow] = await Promise.all([
+    readNamed(targetsFolder, 'online', keys.online),
+    readNamed(targetsFolder, 'escrow', keys.escrow),
+  ]);
+  const signing = await Promise.all(
+    keys.signing.map((path, index) => readNamed(targetsFolder, `signing[${index}]`, path)),
+  );
+  if (online.fingerprint === escrow.fingerprint)
+    throw failure(
+      'InvalidProfile',
+      'backup.keys.escrow: is the online key; workers would hold the key that is for the day when they are lost',
+    );
+  return {
+    signing: signing.map(({ armored }) => armored),
+    recipients: [online.armored, escrow.armored],
+    fingerprints: {
+      signing: signing.map(({ fingerprint }) => fingerprint),
+      online: online.fingerprint,
+      escrow: escrow.fingerprint,
+    },
+  };
+}
+
+async function readNamed(folder: string, field: string, path: string): Promise<PublicKeyFile> {
+  try {
+    return await readPublicKeyFile(folder, path);
+  } catch (error) {
+    if (!(error instanceof KeyUnusable)) throw error;
+    throw failure('InvalidProfile', `backup.keys.${field}: ${path} ${error.message}`);
+  }
+}
+
+async function readSecret(
+  gateway: KubernetesGateway,
+  target: Target,
+  name: string,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const secret = `Secret ${lockNamespace}/${name}`;
+  try {
+    const { data } = await gateway.get(
+      { apiVersion: 'v1', kind: 'Secret', namespace: lockNamespace, name },
+      { signal },
+    );
+    return typeof data === 'object' && data !== null ? { ...data } : {};
+  } catch (error) {
+    const status = error instanceof KubernetesError ? error.status : undefined;
+    if (status === 404)
+      throw failure(
+        'NotFound',
+        `there is no ${secret} in the target's cluster; ${howToMake('signing', target)} and ${commandFor('online', target)}`,
+      );
+    if (status === 403)
+      throw failure(
+        'Forbidden',
+        `the worker may not read ${secret}; grant it the role of deploy/kubernetes/worker.yaml`,
+      );
+    throw error;
+  }
+}
+
+function keyIn(data: Record<string, unknown>, file: string, lock: string): PrivateKeyText | undefined {
+  const armored = decoded(data[file]);
+  const passphrase = decoded(data[lock]);
+  if (armored === undefined) return undefined;
+  return { armored, ...(passphrase === undefined ? {} : { passphrase }) };
+}
+
+function decoded(value: unknown): string | undefined {
+  return typeof value === 'string' ? Buffer.from(value, 'base64').toString() : undefined;
+}
+
+function howToMake(which: ClusterKey, target: Target): string {
+  return `make it with: ${commandFor(which, target)}`;
+}
+
+function commandFor(which: ClusterKey, { profile }: Target): string {
+  return `runbook keys create ${which} --target ${profile.target}`;
+}
