@@ -37,6 +37,14 @@ export const failures = {
     retryable: true,
     advice: 'Check the object storage; the report is stored when it answers.',
   },
+  BackupRefused: {
+    retryable: false,
+    advice: 'Do not use this backup; the message says what is wrong with it. Verify another one.',
+  },
+  HookFailed: {
+    retryable: false,
+    advice: 'Look at what the hook does in its pod; a hook with onError: continue would not stop the backup.',
+  },
   NotifierUnavailable: {
     retryable: true,
     advice:

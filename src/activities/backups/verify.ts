@@ -1,0 +1,158 @@
+import type { BackupStore } from '../../clients/backup-storage.ts';
+import { backupFiles, type IndexEntry, type VerificationRecord } from '../../contracts/backup-manifest.ts';
+import type { RunRef } from '../../contracts/run-ref.ts';
+import type { BackupVerdict } from '../../contracts/verify-backup.ts';
+import { renderSigned } from '../../domain/backups/manifest.ts';
+import { signClear, type PrivateKeyText } from '../../encryption/messages.ts';
+import { isOurs } from '../failures.ts';
+import { bytesOf } from './commit.ts';
+import { storing } from './failures.ts';
+import {
+  openManifest,
+  readIndex,
+  readLogFiles,
+  readPart,
+  type OpenedBackup,
+  type OpeningKeys,
+} from './open-backup.ts';
+import { keyOf } from './seal.ts';
+
+const mostFindings = 20;
+
+/** Finding after finding; the first ones are kept, the rest is counted. */
+export class Findings {
+  readonly #kept: string[] = [];
+  #more = 0;
+
+  add(sentence: string): void {
+    if (this.#kept.length < mostFindings) this.#kept.push(sentence);
+    else this.#more += 1;
+  }
+
+  get all(): string[] {
+    return this.#more === 0 ? this.#kept : [...this.#kept, `and ${this.#more} more`];
+  }
+}
+
+/** What was read back, and what was wrong with it. */
+export interface ReadBack {
+  opened?: OpenedBackup;
+  objects: number;
+  bytes: number;
+  findings: string[];
+}
+
+/**
+ * Reads a whole backup: signature of the manifest, then of every file its size, hash, signature, that it can be decrypted
+ * and unpacked, and that the index names exactly what the parts hold. Reading only. A file that is damaged does not
+ * hide what else is. @throws StorageUnavailable
+ */
+export async function readBack(
+  store: BackupStore,
+  backup: { target: string; backupId: string },
+  keys: OpeningKeys,
+  signal: AbortSignal,
+  say: (sentence: string) => void,
+): Promise<ReadBack> {
+  const findings = new Findings();
+  const opened = await orFinding(findings, () =>
+    openManifest(store, backup.target, backup.backupId, keys.signers, signal),
+  );
+  if (opened === undefined) return { objects: 0, bytes: 0, findings: findings.all };
+  const { manifest } = opened;
+  const byPart = await orFinding(findings, () => entriesByPart(store, opened, keys, signal, slim));
+  let objects = 0;
+  if (byPart !== undefined) {
+    for (const [index, part] of manifest.parts.entries()) {
+      const entries = byPart.get(part.name) ?? new Map<string, IndexEntry>();
+      await orFinding(findings, async () => {
+        objects += await countOf(readPart(store, opened, part, entries, keys, signal));
+      });
+      say(`${index + 1} of ${manifest.parts.length} parts, ${objects} of ${manifest.objects} objects`);
+    }
+    for (const name of byPart.keys())
+      if (!manifest.parts.some((part) => part.name === name))
+        findings.add(`the index names a part that the manifest does not: ${name}`);
+  }
+  for (const log of manifest.logs)
+    await orFinding(findings, () => countOf(readLogFiles(store, opened, log, keys, signal)));
+  return { opened, objects, bytes: bytesOf(manifest), findings: findings.all };
+}
+
+async function countOf(items: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const item of items) if (item !== undefined) count += 1;
+  return count;
+}
+
+/** What the hash is compared with, without what nobody looks at here. */
+function slim(entry: IndexEntry): IndexEntry {
+  return { ...entry, dropped: { metadata: {} } };
+}
+
+/** Entries by part, then by path. `keep` says what of each stays in memory. */
+export async function entriesByPart(
+  store: BackupStore,
+  opened: OpenedBackup,
+  keys: OpeningKeys,
+  signal: AbortSignal,
+  keep: (entry: IndexEntry) => IndexEntry = (entry) => entry,
+): Promise<Map<string, Map<string, IndexEntry>>> {
+  const byPart = new Map<string, Map<string, IndexEntry>>();
+  for await (const entry of readIndex(store, opened, keys, signal)) {
+    const entries = byPart.get(entry.part) ?? new Map<string, IndexEntry>();
+    entries.set(entry.path, keep(entry));
+    byPart.set(entry.part, entries);
+  }
+  return byPart;
+}
+
+/** Our own refusals are findings; a store that is away is not the fault of the backup. */
+async function orFinding<T>(findings: Findings, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isOurs(error) || (error as { type?: unknown }).type !== 'BackupRefused') throw error;
+    findings.add((error as Error).message);
+    return undefined;
+  }
+}
+
+/**
+ * Verifies a backup in one location and writes the signed record of it beside the backup, once. Reading again at every
+ * attempt; each attempt may leave a record of its own, all of them true. @throws StorageUnavailable
+ */
+export async function verifyBackup(
+  store: BackupStore,
+  asked: { run: RunRef; target: string; backupId: string },
+  keys: OpeningKeys & { signingKey: PrivateKeyText },
+  signal: AbortSignal,
+  say: (sentence: string) => void,
+): Promise<BackupVerdict> {
+  const { opened, objects, bytes, findings } = await readBack(store, asked, keys, signal, say);
+  const verdict = findings.length === 0 ? 'pass' : 'fail';
+  const result = {
+    location: store.name,
+    backupId: asked.backupId,
+    verdict,
+    objects,
+    bytes,
+    findings,
+  } as const;
+  // Of what has no valid manifest there is nothing that a record could speak of.
+  if (opened === undefined) return result;
+  const record: VerificationRecord = {
+    format: 'runbook-verification/1',
+    ...result,
+    target: asked.target,
+    run: asked.run,
+    at: new Date().toISOString(),
+    manifestSha256: opened.manifestSha256,
+  };
+  const name = backupFiles.verified(record.at);
+  const file = await signClear(renderSigned(record), keys.signingKey);
+  await storing(signal, `write the record of the verification to ${store.name}`, () =>
+    store.putOnce(keyOf(asked, name), file, 'text/plain; charset=utf-8', signal),
+  );
+  return { ...result, record: store.locationOf(keyOf(asked, name)) };
+}
