@@ -42,9 +42,18 @@ export function policyFor(profile: TargetProfile, question: PolicyQuestion): Gat
   const roles = rule?.need.map(({ role }) => role) ?? rolesOf(profile);
   const slots: Slot[] = rule?.need.flatMap(({ role, count }) => Array<Slot>(count).fill([role])) ?? [roles];
   if (requester === undefined) slots.push(roles);
-  // One of those who approve anyway must be allowed to break the glass; nobody more is needed at three in the morning.
-  if (breakGlass) slots[0] = approvals.breakGlass;
-  return { ...timing, slots, requester };
+  return { ...timing, slots: breakGlass ? withBreakGlass(slots, approvals.breakGlass) : slots, requester };
+}
+
+/**
+ * One of those who approve anyway must be allowed to break the glass; nobody more is needed at three in the morning.
+ * Where the rule asks for such a role already, it is that one's place; else the first one becomes theirs.
+ */
+function withBreakGlass(slots: Slot[], allowed: string[]): Slot[] {
+  const both = (slot: Slot): string[] => slot?.filter((role) => allowed.includes(role)) ?? allowed;
+  const found = slots.findIndex((slot) => both(slot).length > 0);
+  const place = Math.max(found, 0);
+  return slots.map((slot, index) => (index !== place ? slot : found < 0 ? allowed : both(slot)));
 }
 
 /** Whether one may approve at all under a policy. The refusal is a sentence for them. */
@@ -162,23 +171,33 @@ function roleFaults(profile: TargetProfile): string[] {
 function satisfiabilityFaults(profile: TargetProfile): string[] {
   const people = Object.keys(profile.approvers);
   if (people.length === 0) return [];
-  const requesters = [{ requester: undefined }, ...people.map((requester) => ({ requester }))];
   return [...profile.approvals.rules, undefined].flatMap((rule, index) => {
     const rules = rule === undefined ? [] : [{ need: rule.need }];
     const alone = { ...profile, approvals: { ...profile.approvals, rules } };
-    const stuck = requesters.find(({ requester }) => {
-      const { slots } = policyFor(alone, { procedure: '', risk: 'normal', requester, breakGlass: false });
-      const others = people.filter((person) => person !== requester);
-      return openSlots(profile, slots, others).length > 0;
-    });
-    if (stuck === undefined) return [];
     const where = rule === undefined ? 'approvers' : `approvals.rules.${index}.need`;
-    return [
-      stuck.requester === undefined
-        ? `${where}: too few approvers for a run whose requester is not known, which needs one more`
-        : `${where}: too few approvers when ${stuck.requester} asks for a run, since nobody approves what they asked for`,
-    ];
+    const stuck = whoIsStuck(alone, people, false);
+    if (stuck !== undefined) return [`${where}: too few approvers ${stuck}`];
+    // An overridden guard makes the risk high, so a rule for normal risk never meets one.
+    if (profile.approvals.breakGlass.length === 0 || rule?.risk === 'normal') return [];
+    const stuckInside = whoIsStuck(alone, people, true);
+    return stuckInside === undefined
+      ? []
+      : [`approvals.breakGlass: too few approvers with such a role (${where}) ${stuckInside}`];
   });
+}
+
+/** For whose runs nobody could approve, as the end of a sentence; undefined when there is no such case. */
+function whoIsStuck(profile: TargetProfile, people: string[], breakGlass: boolean): string | undefined {
+  const isStuck = (requester: string | undefined): boolean => {
+    const { slots } = policyFor(profile, { procedure: '', risk: 'high', requester, breakGlass });
+    const others = people.filter((person) => person !== requester);
+    return openSlots(profile, slots, others).length > 0;
+  };
+  if (isStuck(undefined)) return 'for a run whose requester is not known, which needs one more';
+  const person = people.find(isStuck);
+  return person === undefined
+    ? undefined
+    : `when ${person} asks for a run, since nobody approves what they asked for`;
 }
 
 function isNobody({ slots }: GatePolicy): boolean {

@@ -88,6 +88,23 @@ describe('the policy of a gate', () => {
     expect(policyOf(profile, { breakGlass: true }).slots).toEqual([['lead'], ['oncall']]);
   });
 
+  test.each([
+    ['in a later place', [['oncall'], ['lead']], 'someone', [['oncall'], ['lead']]],
+    ['in the first place', [['lead'], ['oncall']], 'someone', [['lead'], ['oncall']]],
+    [
+      'and a third is, since nobody knows who asked',
+      [['oncall'], ['lead']],
+      undefined,
+      [['oncall'], ['lead'], ['oncall', 'lead']],
+    ],
+  ])('that breaks the glass asks for nobody twice whose role is needed %s', (_, need, requester, slots) => {
+    const profile = profileWith(
+      { ...oncall('alice', 'bob'), dave: { roles: ['lead'] }, erin: { roles: ['lead'] } },
+      { rules: [{ need: need.flat().map((role) => ({ role })) }], breakGlass: ['lead'] },
+    );
+    expect(policyOf(profile, { breakGlass: true, risk: 'high', requester }).slots).toEqual(slots);
+  });
+
   test('that breaks the glass can be satisfied by nobody where no role may', () => {
     for (const approvers of [{}, oncall('alice', 'bob')]) {
       const profile = profileWith(approvers);
@@ -177,6 +194,21 @@ describe('a policy is refused when it is loaded', () => {
       'approvals.breakGlass: no approver has the role lead',
     ],
     [
+      'when the only one who may break the glass may be the one who asks',
+      { ...oncall('alice', 'bob', 'carol'), dave: { roles: ['lead'] } },
+      { breakGlass: ['lead'] },
+      'approvals.breakGlass: too few approvers with such a role (approvers) when dave asks',
+    ],
+    [
+      'when the glass can be broken under one rule and not under another',
+      { ...oncall('alice', 'bob', 'carol'), dave: { roles: ['lead'] } },
+      {
+        rules: [{ risk: 'normal', need: [{ role: 'oncall' }] }, { need: [{ role: 'oncall' }] }],
+        breakGlass: ['lead'],
+      },
+      'approvals.breakGlass: too few approvers with such a role (approvals.rules.1.need) when dave asks',
+    ],
+    [
       'when a rule is about a procedure that does not exist',
       oncall('alice', 'bob'),
       { rules: [{ procedures: ['rollBack'], need: [{ role: 'oncall' }] }] },
@@ -208,6 +240,34 @@ describe('a policy is refused when it is loaded', () => {
       { rules: [{ need: [{ role: 'oncall', count: 2 }] }] },
     ],
     ['with two, of whom one may have asked', oncall('alice', 'bob'), {}],
+    [
+      'as the page about approvals has it, also when a lead asks for a break-glass',
+      {
+        'Ann Lee': { roles: ['oncall', 'lead'] },
+        'Bob Ray': { roles: ['oncall'] },
+        'Cleo Tan': { roles: ['oncall'] },
+        'Dan Wu': { roles: ['lead'] },
+      },
+      {
+        rules: [
+          { procedures: ['rollback'], need: [{ role: 'oncall' }] },
+          { risk: 'high', need: [{ role: 'oncall' }, { role: 'lead' }] },
+          { need: [{ role: 'oncall', count: 2 }] },
+        ],
+        breakGlass: ['lead'],
+      },
+    ],
+    [
+      'with one who may break the glass, where the only rule is for normal risk and another one for high',
+      { ...oncall('alice', 'bob', 'carol'), dave: { roles: ['lead'] }, erin: { roles: ['lead', 'oncall'] } },
+      {
+        rules: [
+          { risk: 'normal', need: [{ role: 'oncall', count: 2 }] },
+          { risk: 'high', need: [{ role: 'lead' }] },
+        ],
+        breakGlass: ['lead'],
+      },
+    ],
     [
       'with keys',
       { alice: signed, bob: { ...signed, fingerprint: fingerprint('B') } },

@@ -274,7 +274,7 @@ describe('a gate with a policy', () => {
 
 describe('breaking the glass', () => {
   const team = {
-    approvers: { ...oncall('ada', 'ben', 'cleo'), dora: { roles: ['lead'] } },
+    approvers: { ...oncall('ada', 'ben', 'cleo'), dora: { roles: ['lead'] }, dan: { roles: ['lead'] } },
     approvals: { breakGlass: ['lead'] },
   };
   const pause = async (): Promise<void> => {
@@ -326,6 +326,39 @@ describe('breaking the glass', () => {
     beforeEach(async () => {
       profile(team);
       await world.kubectl('label', 'deployment', 'alecs-server', 'kustomize.toolkit.fluxcd.io/name=web');
+    });
+
+    test('resumes Flux before it asks again about a plan that changed, since people may think for days', async () => {
+      const run = await world.start({ ...input, requestedBy: 'cleo', breakGlass: 'the site burns' });
+      const gate = await run.gate();
+      await world.kubectl('set', 'env', 'deployment/alecs-server', 'BY_HAND=1');
+      await world.kubectl('set', 'image', 'deployment/alecs-server', 'sleeper=sleeper:3');
+      await world.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=30s');
+      await run.decide(as(gate, 'dora'));
+      const again = await run.gate(gate);
+      expect(again.question).toMatch(/The plan changed since it was approved/);
+      expect(await annotations()).not.toHaveProperty([reconcile]);
+      await run.decide(as(again, 'dora'));
+      const unknown = await run.gate(again);
+      expect(await annotations()).toMatchObject({ [reconcile]: 'disabled' });
+      await run.decide(as(unknown, 'ada'));
+      const { report } = await run.end();
+      expect(report.outcome).toBe('succeeded');
+      expect(report.undo.map(({ name, state }) => `${name}: ${state}`)).toEqual(['Resume the owner: done']);
+      expect(report.headline[2]).toContain(`kubectl --namespace ${world.namespace} annotate`);
+    });
+
+    test('has resumed Flux when people say no to a plan that changed', async () => {
+      const run = await world.start({ ...input, requestedBy: 'cleo', breakGlass: 'the site burns' });
+      const gate = await run.gate();
+      await world.kubectl('set', 'image', 'deployment/alecs-server', 'sleeper=sleeper:3');
+      await world.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=30s');
+      await run.decide(as(gate, 'dora'));
+      await run.decide(as(await run.gate(gate), 'ben', { decision: 'reject' }));
+      const { report } = await run.end();
+      expect(report).toMatchObject({ outcome: 'rejected', error: 'Rejected by ben' });
+      expect(report.headline[2]).not.toContain('annotate');
+      expect(await annotations()).not.toHaveProperty([reconcile]);
     });
 
     /** To the question about the health of pods that are not there. */

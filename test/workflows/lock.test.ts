@@ -400,3 +400,17 @@ describe('an emergency rollback', () => {
     await run.end();
   }
 });
+
+test('an abort that comes while a run waits to continue as a new one ends it, as its sender was told', async () => {
+  const sleeper = await Sleeper.create(world);
+  const run = await world.start({ target: sleeper.name, image: 'sleeper:2' }, unique('slow'), 'slowToAnswer');
+  await run.gate();
+  const waiting = await run.handle.startUpdate('wait', { waitForStage: 'ACCEPTED' });
+  await Promise.all(Array.from({ length: 510 }, () => run.handle.signal('junk')));
+  await until(run, 'past its gate', ({ waitingFor }) => waitingFor === undefined);
+  await run.handle.signal('abort', { by: 'Test Person' });
+  await until(run, 'ending', ({ outcome }) => outcome === 'aborted');
+  await run.handle.signal('answer');
+  await waiting.result();
+  expect((await run.end()).report).toMatchObject({ outcome: 'aborted', error: 'aborted by Test Person' });
+});

@@ -102,6 +102,29 @@ describe('a restart in waves', () => {
     await run.saveHistory('second-wave-undone');
   });
 
+  test('an owner that was paused stays so after a proven wave, and the report of a later failure says how to resume it', async () => {
+    const owned = 'kustomize.toolkit.fluxcd.io/name=web';
+    await world.kubectl('label', 'deployment', 'one', 'two', 'alecs-server', owned);
+    const profile = sleeperProfile(world.namespace);
+    const sleeper = { kind: 'Deployment', container: 'sleeper' };
+    world.writeProfile('alecs', {
+      ...profile,
+      workloads: { 'alecs-server': sleeper, one: sleeper, two: sleeper },
+      approvers: { 'Test Person': { roles: ['lead'] }, 'Other Person': { roles: ['lead'] } },
+      approvals: { breakGlass: ['lead'] },
+    });
+    const run = await restart(world, { waves, requestedBy: 'someone', breakGlass: 'a test' });
+    const second = await run.gate(await run.approve());
+    await run.decide(decisionFor(second));
+    await run.decide(decisionFor(await run.gate(second), 'reject'));
+    const { report } = await run.end();
+    expect(report.outcome).toBe('undone');
+    for (const name of ['one', 'two', 'alecs-server'])
+      expect(report.headline[2]).toContain(
+        `kubectl --namespace ${world.namespace} annotate deployment.apps/${name} kustomize.toolkit.fluxcd.io/reconcile-`,
+      );
+  });
+
   test('a workload that someone changed between the waves is not restarted on the old approval', async () => {
     const run = await restart(world, { waves });
     const second = await run.gate(await run.approve());

@@ -51,7 +51,7 @@ function planEdit(
     return {
       state: 'notNeeded',
       owner,
-      sentence: `${nameOf(live)} is paused already (${path}), by someone else, and stays so: ${reach}`,
+      sentence: `${nameOf(live)} was paused already (${path}): ${reach}`,
     };
   const difference: Difference = { path, ...(before === undefined ? {} : { before }), after: value };
   const pause: OwnerPause = {

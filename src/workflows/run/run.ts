@@ -117,7 +117,7 @@ export class Run {
   #plan: Plan | undefined;
   #approved: Plan | undefined;
   #breakGlass: BreakGlass | undefined;
-  readonly #followUps: string[] = [];
+  readonly #followUps = new Map<string, { lasting: boolean }>();
   #openGate: Gate | undefined;
   /** Until when an approved run waits for a freeze to end. */
   #deadline: string | undefined;
@@ -322,6 +322,7 @@ export class Run {
   ): Promise<T> {
     let agreed = plan;
     const keptBefore = this.#kept.length;
+    const unprepared = this.#undos.size;
     for (let attempt = 1; ; attempt++) {
       if (!this.#lock.held) {
         await this.takeLock(steps.lock, agreed.target);
@@ -333,6 +334,7 @@ export class Run {
         throw new RunEnded('succeeded', 'Nothing left to change: someone else made this change meanwhile');
       const difference = differenceOf(agreed, current);
       if (difference !== undefined) {
+        await this.#takeBack(unprepared);
         await this.giveLockBack();
         await this.gate(steps.approve, current, difference);
         agreed = current;
@@ -406,9 +408,14 @@ export class Run {
     return this.#breakGlass?.guards.includes(guard) ?? false;
   }
 
-  /** Something that people have to do later, whatever becomes of the run. */
-  followUp(sentence: string): void {
-    this.#followUps.push(sentence);
+  /** Something that people have to do later; without success only what is `lasting`, as long as nothing ends it. */
+  followUp(sentence: string, { lasting }: { lasting: boolean }): void {
+    this.#followUps.set(sentence, { lasting });
+  }
+
+  /** The run has done it itself. */
+  followedUp(sentence: string): void {
+    this.#followUps.delete(sentence);
   }
 
   /** What was changed and proven so far stays, whatever comes after; `what` names it in the report. */
@@ -477,6 +484,17 @@ export class Run {
     await this.#interruption.untilResumed(this.#lock.held ? pauseSeconds : undefined);
   }
 
+  /**
+   * Ends what was prepared under the lock before that is given back: without it nobody could, and people may think for
+   * days. What could not be ended stays registered, so the run's end tries it once more.
+   */
+  async #takeBack(kept: number): Promise<void> {
+    if (this.#undos.size === kept) return;
+    if ((await this.#undo(kept)) !== 'undone')
+      throw failure('Unavailable', 'the plan changed, and what was prepared for it could not be taken back');
+    this.#undos.forget(kept);
+  }
+
   async #record(plan: Plan, step: string, undo: WorkloadChange[]): Promise<void> {
     if (undo.length === 0) return;
     await this.#interruption.stoppable(() =>
@@ -489,7 +507,8 @@ export class Run {
 
   /** A new run with the same input starts from the top; it plans again and asks again, until the same deadline. */
   async #continueAsNew(): Promise<never> {
-    await condition(allHandlersFinished);
+    // An abort that comes while the last ones are answered was told that it ends the run.
+    await this.#interruption.stoppable(() => condition(allHandlersFinished));
     const carried: Carried = {
       startedAt: this.#startedAt,
       gate: this.#openGate,
@@ -510,15 +529,14 @@ export class Run {
   async #endAfter(error: unknown): Promise<RunReport> {
     const nothingToUndo = this.#undos.size === 0;
     // What was prepared for a change that people did not want in the end, such as a paused owner, is taken back first.
-    const takenBack = error instanceof RunEnded && (nothingToUndo || (await this.#undo()) === 'undone');
-    if (takenBack)
+    const outcome = error instanceof RunEnded && nothingToUndo ? 'undone' : await this.#undo();
+    if (error instanceof RunEnded && outcome === 'undone')
       return error.outcome === 'succeeded'
         ? await this.#end('succeeded', error.message)
         : await this.#end(error.outcome, error.message, error.message);
-    const first = this.#interruption.explain(error);
+    const first = this.#explain(error);
     const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
     if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);
-    const outcome = await this.#undo();
     const report = await this.#end(outcome, first.message, first.message, first.type);
     throw ApplicationFailure.create({
       type: outcome,
@@ -529,8 +547,13 @@ export class Run {
     });
   }
 
-  async #undo(): Promise<Outcome> {
-    return await this.#undos.carryOut((name, undo) => this.step(name, undo, (result) => result.note));
+  #explain(error: unknown): { type: string; message: string } {
+    if (!(error instanceof RunEnded)) return this.#interruption.explain(error);
+    return { type: 'Aborted', message: `${error.message}; what was prepared for it could not be taken back` };
+  }
+
+  async #undo(kept = 0): Promise<Outcome> {
+    return await this.#undos.carryOut((name, undo) => this.step(name, undo, (result) => result.note), kept);
   }
 
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
@@ -579,7 +602,9 @@ export class Run {
       error,
       errorType,
       kept: this.#kept,
-      followUps: this.#undos.records.length === 0 ? this.#followUps : [],
+      followUps: [...this.#followUps].flatMap(([sentence, { lasting }]) =>
+        lasting || outcome === 'succeeded' ? [sentence] : [],
+      ),
       target: this.#plan?.target ?? this.#subject?.target,
       request: this.#subject?.request,
       plan: this.#plan,

@@ -25,18 +25,21 @@ export class UndoStack {
     this.#undos.length = kept;
   }
 
-  /** One that fails does not keep the others from being tried. */
+  /** Carries out all but the first `kept`. One that fails does not keep the others from being tried. */
   async carryOut(
     asStep: (name: string, undo: () => Promise<UndoResult>) => Promise<UndoResult>,
+    kept = 0,
   ): Promise<Outcome> {
     if (this.size === 0) return 'failed';
-    for (const { name, undo } of [...this.#undos].reverse()) {
+    let outcome: Outcome = 'undone';
+    for (const { name, undo } of this.#undos.slice(kept).reverse()) {
       try {
         this.records.push({ name, state: 'done', ...(await asStep(name, undo)) });
       } catch (error) {
         this.records.push({ name, state: 'failed', note: explain(error).message, drift: [] });
+        outcome = 'undoFailed';
       }
     }
-    return this.records.some(({ state }) => state === 'failed') ? 'undoFailed' : 'undone';
+    return outcome;
   }
 }

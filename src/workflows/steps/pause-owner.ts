@@ -20,11 +20,17 @@ export async function pauseOwners(run: Run, target: Target, workloads: WorkloadC
 
 async function pauseOwner(run: Run, target: Target, { write: { pin } }: WorkloadChange): Promise<void> {
   let pause: OwnerPause | undefined;
+  let told = '';
+  const resume = async (planned: OwnerPause): Promise<UndoResult> => {
+    const result = await resumeOwner(run, target, pause ?? planned);
+    run.followedUp(told);
+    return result;
+  };
   const pauseOnce = async (): Promise<string> => {
     const plan = await read(`Find out how to pause the owner of ${pin.name}`).planOwnerPause({ target, pin });
     // What cannot be paused does not stop a run in need: the report says that the change may be reverted.
     if (plan.state !== 'pause') return plan.sentence;
-    if (pause === undefined) run.onFailure(steps.resume, () => resumeOwner(run, target, pause ?? plan.pause));
+    if (pause === undefined) run.onFailure(steps.resume, () => resume(plan.pause));
     pause = plan.pause;
     await changing(`Pause the owner of ${pin.name}`).applyWrite({
       target,
@@ -34,12 +40,13 @@ async function pauseOwner(run: Run, target: Target, { write: { pin } }: Workload
     });
     return `${pause.sentence}. When Git has the change: ${pause.resumeCommand}`;
   };
-  const sentence = await run.step(
+  told = await run.step(
     steps.pause,
     () => untilNotMoved(pauseOnce),
     (text) => text,
   );
-  run.followUp(sentence);
+  // A pause outlives an undo that did not end it: after a proven wave, or when it failed.
+  run.followUp(told, { lasting: pause !== undefined });
 }
 
 async function resumeOwner(run: Run, target: Target, pause: OwnerPause): Promise<UndoResult> {

@@ -1,10 +1,10 @@
-import { executeChild } from '@temporalio/workflow';
+import { condition, defineSignal, defineUpdate, executeChild, setHandler } from '@temporalio/workflow';
 import {
   rollingUpdateSteps as steps,
   type RollingUpdateRequest,
 } from '../../../src/contracts/rolling-update.ts';
 import type { RunReport } from '../../../src/contracts/run.ts';
-import type { rollingUpdate } from '../../../src/workflows/rolling-update.ts';
+import { rollingUpdate } from '../../../src/workflows/rolling-update.ts';
 import { read } from '../../../src/workflows/activity-options.ts';
 import { beginRun } from '../../../src/workflows/run/run.ts';
 
@@ -30,6 +30,18 @@ export async function parent(input: { request: RollingUpdateRequest; holds: bool
   } catch (error) {
     return await run.ended(error);
   }
+}
+
+/** A rolling update with an update of its own that is answered only when the signal `answer` comes. */
+export async function slowToAnswer(input: RollingUpdateRequest, carried?: unknown): Promise<RunReport> {
+  let answered = false;
+  setHandler(defineUpdate('wait'), async () => {
+    await condition(() => answered);
+  });
+  setHandler(defineSignal('answer'), () => {
+    answered = true;
+  });
+  return await rollingUpdate(input, carried);
 }
 
 export * from '../../../src/workflows/index.ts';
