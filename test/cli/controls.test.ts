@@ -61,6 +61,23 @@ describe('controls and locks on the command line', () => {
     expect((await command('unfreeze', '--json')).out).toMatch(/was not frozen/);
   });
 
+  test('all targets are frozen but those that cannot be, which are named', async () => {
+    world.writeProfile('a-broken-one', { target: 'a-broken-one' });
+    try {
+      const frozen = await command('freeze', '--by', 'Ada');
+      expect(frozen.code).toBe(1);
+      expect(frozen.out).toMatch(
+        /^a-broken-one: NOT done: target profile a-broken-one: .*\nalecs: frozen by Ada since .*\n$/,
+      );
+    } finally {
+      world.removeProfile('a-broken-one');
+    }
+    expect(await command('unfreeze')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^alecs: not frozen any more/),
+    });
+  });
+
   test('unlock shows who holds a target, frees it only by force, and never from a run that goes on', async () => {
     const run = await world.start({ image: 'sleeper:2' });
     const held = await run.gate(await run.approve());

@@ -69,6 +69,20 @@ const twoSleepers: typeof sleeper = {
   },
 };
 
+/** A sleeper that Flux owns, which needs someone with a role of its own to change. */
+const ownedSleeper: typeof sleeper = {
+  ...sleeper,
+  async prepare(place) {
+    await sleeper.prepare(place);
+    await place.kubectl('label', 'deployment', 'alecs-server', 'kustomize.toolkit.fluxcd.io/name=web');
+  },
+  profile: (namespace) => ({
+    ...sleeperProfile(namespace),
+    approvers: { 'Test Person': { roles: ['lead'] }, 'Other Person': { roles: ['lead'] } },
+    approvals: { breakGlass: ['lead'] },
+  }),
+};
+
 const demoService: Pick<Scenario, 'prepare' | 'profile' | 'realPods'> = {
   async prepare({ namespace }) {
     await deployDemo(stack(), { namespace, onPhase: () => undefined });
@@ -115,6 +129,16 @@ export const scenarios: Scenario[] = [
     decide: ({ step }) => (step === rollingUpdateSteps.verify ? 'reject' : 'approve'),
     outcome: 'undone',
     extent: 'all',
+  },
+  {
+    name: 'rolling update, owner paused, undone',
+    procedure: 'rollingUpdate',
+    input: { image: 'sleeper:2', requestedBy: 'Third Person', breakGlass: 'a test' },
+    leaves: '"image":"sleeper:2"',
+    ...ownedSleeper,
+    decide: ({ step }) => (step === rollingUpdateSteps.verify ? 'reject' : 'approve'),
+    outcome: 'undone',
+    extent: 'points',
   },
   {
     name: 'rolling update of real pods',

@@ -18,7 +18,8 @@ import {
   type LockUpdate,
 } from '../../domain/lock.ts';
 import { preferLocalStack } from '../environment.ts';
-import { UsageError } from '../exit-codes.ts';
+import { messageOf } from '../../local/wait.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
 
 interface FreezeOptions {
   target?: string;
@@ -31,6 +32,7 @@ interface FreezeOptions {
 interface Done {
   target: string;
   state: string;
+  failed?: true;
 }
 
 const answerWithinMilliseconds = 10_000;
@@ -82,6 +84,7 @@ export function addLockCommands(program: Command): void {
 function print(done: Done[], json: boolean | undefined): void {
   if (json === true) console.log(JSON.stringify(done, null, 2));
   else for (const { target, state } of done) console.log(`${target}: ${state}`);
+  if (done.some(({ failed }) => failed)) process.exitCode = exitCodes.failed;
 }
 
 async function writeAll(
@@ -93,14 +96,24 @@ async function writeAll(
     console.error(line);
   });
   const { targetsFolder } = readConfig(process.env);
-  const names = only === undefined ? await listTargets(targetsFolder) : [only];
-  if (names.length === 0) throw new UsageError(`there is no target profile in ${targetsFolder}`);
-  const done: Done[] = [];
-  for (const name of names) {
+  const writeOne = async (name: string): Promise<Done> => {
     const target = await loadTarget(targetsFolder, name, undefined);
     const former = await withCluster(target, (gateway) => write(gateway, target, update));
-    done.push({ target: name, state: say(former) });
-  }
+    return { target: name, state: say(former) };
+  };
+  if (only !== undefined) return [await writeOne(only)];
+  const names = await listTargets(targetsFolder);
+  if (names.length === 0) throw new UsageError(`there is no target profile in ${targetsFolder}`);
+  const done: Done[] = [];
+  // A broken profile or a cluster that is away must not keep the others from being frozen.
+  for (const name of names)
+    done.push(
+      await writeOne(name).catch((error: unknown) => ({
+        target: name,
+        state: `NOT done: ${messageOf(error)}`,
+        failed: true,
+      })),
+    );
   return done;
 }
 
