@@ -51,6 +51,22 @@ export async function readPublicKey(armored: string): Promise<PublicKeyFacts> {
   };
 }
 
+/**
+ * When a public key stops being able to sign; undefined: never. @throws KeyUnusable when it cannot at that time, such as a
+ * revoked or expired one
+ */
+export async function requireSigningKey(armored: string, at: Date): Promise<{ expiresAt?: Date }> {
+  const key = await readOneKey(armored);
+  try {
+    const signer = await key.getSigningKey(undefined, at);
+    const ends = await Promise.all([key.getExpirationTime(), signer.getExpirationTime()]);
+    const times = ends.flatMap((end) => (end instanceof Date ? [end.getTime()] : []));
+    return times.length === 0 ? {} : { expiresAt: new Date(Math.min(...times)) };
+  } catch (error) {
+    throw new KeyUnusable(`key ${fingerprintOf(key).fingerprint} is ${faultOf(error)}`);
+  }
+}
+
 /** Makes a key that can only sign and does not expire, of the kind that GnuPG 2.2 reads, too. */
 export async function generateSigningKey(
   owner: { name: string; email?: string },

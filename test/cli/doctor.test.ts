@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { judgeClock } from '../../src/cli/doctor/clock.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { generateSigningKey } from '../../src/encryption/keys.ts';
 import { narrowWorker, withUser } from '../activities/support/narrow-worker.ts';
 import { Place } from '../activities/support/place.ts';
 import { runbook } from '../support/command.ts';
@@ -173,6 +174,34 @@ test('a folder without profiles, and a target that is not there, say what to do'
   const stranger = await runbook(['doctor', '--target', 'nobody'], good);
   expect(stranger).toMatchObject({ code: 2, out: '' });
   expect(stranger.err).toContain('there is no target "nobody"; known targets: alecs');
+});
+
+test('the keys of approvers are looked at where a profile takes signed decisions', async () => {
+  const [ann, bob] = await Promise.all([
+    generateSigningKey({ name: 'ann' }),
+    generateSigningKey({ name: 'bob' }),
+  ]);
+  const person = ({ fingerprint }: { fingerprint: string }, file: string): unknown => ({
+    roles: ['oncall'],
+    fingerprint,
+    publicKey: file,
+  });
+  const signed = (approvers: Record<string, unknown>): Record<string, string> => {
+    const alecs = { ...demoProfile(world.namespace), approvers, approvals: { identity: 'signed' } };
+    return {
+      RUNBOOK_TARGETS: profiles({ 'alecs.yaml': alecs, 'ann.asc': ann.publicKey, 'bob.asc': bob.publicKey }),
+    };
+  };
+  const keys = 'target alecs, keys of approvers';
+  const right = await doctor(signed({ Ann: person(ann, 'ann.asc'), Bob: person(bob, 'bob.asc') }));
+  expect(right.found.get(keys)).toMatchObject({ state: 'pass', found: '2 may sign; none of them expires' });
+  const wrong = signed({ Ann: person(ann, 'bob.asc'), Bob: person(bob, 'gone.asc') });
+  const { code, findings } = await doctor(wrong);
+  expect(code).toBe(1);
+  expect(findings.filter(({ check }) => check === keys).map(({ found }) => found)).toEqual([
+    `approvers.Ann.publicKey: bob.asc has the key ${bob.fingerprint}, but the profile names ${ann.fingerprint}`,
+    'approvers.Bob.publicKey: gone.asc cannot be read (ENOENT)',
+  ]);
 });
 
 test('every channel for notifications is read, and a profile that names another one is told', async () => {

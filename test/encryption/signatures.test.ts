@@ -8,6 +8,7 @@ import {
   KeyUnusable,
   needsPassphrase,
   readPublicKey,
+  requireSigningKey,
 } from '../../src/encryption/keys.ts';
 import {
   signDetached,
@@ -362,6 +363,20 @@ describeWithGnuPg('a statement signed with GnuPG', () => {
       expect((expiresAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(364 * day);
       expect(await readPublicKey(keyOf('rsa'))).toMatchObject({ algorithm: 'rsaEncryptSign' });
       expect(await readPublicKey(keyOf('rsa'))).not.toHaveProperty('expiresAt');
+    });
+
+    test('a key says until when it can sign, and is refused where it cannot', async () => {
+      const [lasting, short] = [gpg.makeKey('lasting'), gpg.makeKey('short', { expires: '2d' })];
+      const now = new Date();
+      expect(await requireSigningKey(gpg.publicKey(lasting), now)).toEqual({});
+      const { expiresAt } = await requireSigningKey(gpg.publicKey(short), now);
+      expect(Math.round(((expiresAt?.getTime() ?? 0) - now.getTime()) / 86_400_000)).toBe(2);
+      const later = new Date((expiresAt?.getTime() ?? 0) + 1000);
+      await expect(requireSigningKey(gpg.publicKey(short), later)).rejects.toThrow(`key ${short} is expired`);
+      gpg.revoke(lasting);
+      await expect(requireSigningKey(gpg.publicKey(lasting), now)).rejects.toThrow(
+        `key ${lasting} is revoked`,
+      );
     });
 
     test('what is not one public key is refused without being quoted', async () => {

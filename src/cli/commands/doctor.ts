@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { checkApproverKeys } from '../doctor/approvers.ts';
 import { checkCluster } from '../doctor/cluster.ts';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import { bounded, type Finding, type Section } from '../doctor/finding.ts';
@@ -41,6 +42,7 @@ async function* examine(only: string | undefined): AsyncGenerator<Finding> {
   ];
   yield* findings;
   yield* ofProfiles;
+  for (const profile of profiles) yield* await checkApproverKeys(config.targetsFolder, profile, new Date());
   yield* await checkNotifiers(config, profiles);
   const clocks: Finding[] = [];
   for (const section of sections) {
