@@ -110,6 +110,28 @@ describe('a gate with a policy', () => {
     expect((await run.end()).report.outcome).toBe('rejected');
   });
 
+  test('about a half-done change opens anew, too, when the profile changes', async () => {
+    profile(team);
+    const dead = await world.start({ ...input, requestedBy: 'cleo' });
+    const gate = await dead.gate();
+    for (const person of ['ada', 'ben']) await dead.decide(as(gate, person));
+    await dead.gate(gate);
+    await dead.handle.terminate('a test');
+    const run = await world.start({ ...input, requestedBy: 'cleo' });
+    const first = await run.gate();
+    expect(first.question).toMatch(/^Half-done change/);
+    await run.decide(as(first, 'ada'));
+    profile({ ...team, gate: { deadlineSeconds: 500 } });
+    expect(await refusal(run, as(first, 'ben'))).toContain('was changed since this plan was made');
+    const second = await run.gate(first);
+    expect(second).toMatchObject({ id: 'gate-2', planHash: first.planHash, approvedBy: [] });
+    for (const person of ['ada', 'ben']) await run.decide(as(second, person));
+    const third = await run.gate(second);
+    await run.decide(as(third, 'ben', { decision: 'reject' }));
+    expect((await run.end()).report.outcome).toBe('rejected');
+    expect(await world.liveImage()).toBe('sleeper:1');
+  });
+
   test('whose profile is deleted ends with nothing changed', async () => {
     profile(team);
     const run = await world.start({ ...input, requestedBy: 'cleo' });

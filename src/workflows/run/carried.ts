@@ -8,6 +8,8 @@ export interface Carried {
   startedAt: string;
   /** The gate that was open. A new run that comes to the same plan keeps its id and its deadline. */
   gate: Gate | undefined;
+  /** Of the profile that it was opened under; earlier versions did not hand it on. */
+  digest: string | undefined;
   /** What that gate was about; shown against the new plan when that is another one. */
   changes: Change[];
   /** What people have approved at that gate; counts on for the same plan. */

@@ -80,6 +80,8 @@ export class Gatekeeper {
   #open: OpenGate | undefined;
   readonly #closed: { id: string; result: string }[] = [];
   #former: Carried['gate'];
+  /** Of the profile that the last gate was opened under. */
+  #digest: string | undefined;
   #formerApprovals: Decision[];
   /** The runs that this one continues, newest first: a statement signed for one of them still counts. */
   readonly #formerRunIds: string[];
@@ -92,6 +94,7 @@ export class Gatekeeper {
     this.ignored = carried?.ignoredDecisions ?? 0;
     this.#closed.push(...(carried?.closed ?? []));
     this.#former = carried?.gate;
+    this.#digest = carried?.digest;
     this.#formerApprovals = carried?.approvals ?? [];
     this.#formerRunIds = carried?.runIds ?? [];
   }
@@ -121,8 +124,9 @@ export class Gatekeeper {
   /** What a run that continues as a new one hands on, `gate` being the one that was open last. */
   carry(
     gate: Gate | undefined,
-  ): Pick<Carried, 'closed' | 'decisions' | 'ignoredDecisions' | 'approvals' | 'runIds'> {
+  ): Pick<Carried, 'closed' | 'decisions' | 'digest' | 'ignoredDecisions' | 'approvals' | 'runIds'> {
     return {
+      digest: this.#digest,
       closed: this.#closed,
       decisions: this.records,
       ignoredDecisions: this.ignored,
@@ -170,9 +174,12 @@ export class Gatekeeper {
     const { step, planHash, policy, target } = question;
     const former = this.#former;
     this.#former = undefined;
-    const same = former?.step === step && former.planHash === planHash;
+    // The hash of a plan covers the profile; that of what a dead run left half done does not.
+    const sameProfile = (this.#digest ?? target.digest) === target.digest;
+    const same = former?.step === step && former.planHash === planHash && sameProfile;
     if (former !== undefined && !same)
-      this.#closed.push({ id: former.id, result: 'the plan changed while it was open' });
+      this.#closed.push({ id: former.id, result: 'the plan or the profile changed while it was open' });
+    this.#digest = target.digest;
     const now = Date.now();
     const approvals = same ? this.#formerApprovals : [];
     const gate = {
