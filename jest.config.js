@@ -22,6 +22,7 @@ const pure = [
   'cli/signing',
   'notifiers',
   'activities/notifications',
+  'activities/backups/stored',
 ];
 
 export default {

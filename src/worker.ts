@@ -47,6 +47,7 @@ export async function createWorker(
     searchAttributes: attributes.ok,
     gatewayFor: gateways.of,
     storage,
+    bucket: config.storage,
     runs: createRuns(client),
     channels: createChannels(config.notifiersFolder, log),
   });

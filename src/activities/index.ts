@@ -1,9 +1,10 @@
 import type { KubernetesGateway } from '../clients/kubernetes/gateway.ts';
 import type { Runs } from '../clients/temporal/runs.ts';
-import type { ObjectStorage } from '../clients/object-storage.ts';
+import type { ObjectStorage, ObjectStorageOptions } from '../clients/object-storage.ts';
 import type { Target } from '../contracts/target.ts';
 import { createApprovalActivities } from './approvals/index.ts';
 import { createAuditActivities } from './audit/index.ts';
+import { createBackupActivities } from './backups/index.ts';
 import { createKubernetesActivities } from './kubernetes/index.ts';
 import { createLockActivities } from './locks/index.ts';
 import { createNotificationActivities, type NotificationDependencies } from './notifications/index.ts';
@@ -19,6 +20,8 @@ export interface ActivityDependencies {
   searchAttributes: boolean;
   gatewayFor: (target: Target) => KubernetesGateway;
   storage: ObjectStorage | undefined;
+  /** The bucket that storage stands for; backups open it in a way of their own. */
+  bucket?: ObjectStorageOptions | undefined;
   runs: Runs;
   channels: NotificationDependencies['channels'];
 }
@@ -38,6 +41,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createReportActivities(dependencies),
     ...createApprovalActivities({ loadTarget: load, targetsFolder }),
     ...createAuditActivities(dependencies),
+    ...createBackupActivities(dependencies),
     ...createNotificationActivities(dependencies),
   };
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { backupExample, backupRequestSchema, backupSteps } from './backup.ts';
 import {
   restartWorkloadExample,
   restartWorkloadRequestSchema,
@@ -6,6 +7,7 @@ import {
 } from './restart-workload.ts';
 import { rollbackExample, rollbackRequestSchema, rollbackSteps } from './rollback.ts';
 import { rollingUpdateExample, rollingUpdateRequestSchema, rollingUpdateSteps } from './rolling-update.ts';
+import { verifyBackupExample, verifyBackupRequestSchema, verifyBackupSteps } from './verify-backup.ts';
 
 /** One procedure, as the command line and the documentation list it. */
 export interface Procedure {
@@ -13,7 +15,7 @@ export interface Procedure {
   name: string;
   /** Type that people enter in the Temporal UI. */
   workflowType: string;
-  kind: 'changing' | 'reading' | 'orchestrates';
+  kind: 'changing' | 'reading' | 'storage' | 'orchestrates';
   summary: string;
   page: string;
   steps: string[];
@@ -53,5 +55,25 @@ export const procedures: readonly Procedure[] = [
     steps: Object.values(restartWorkloadSteps),
     schema: restartWorkloadRequestSchema,
     example: restartWorkloadExample,
+  },
+  {
+    name: 'backup',
+    workflowType: 'backup',
+    kind: 'storage',
+    summary: 'Store every object of the namespace and what it needs, encrypted and signed',
+    page: 'docs/runbooks/backup.md',
+    steps: Object.values(backupSteps),
+    schema: backupRequestSchema,
+    example: backupExample,
+  },
+  {
+    name: 'verify-backup',
+    workflowType: 'verifyBackup',
+    kind: 'storage',
+    summary: 'Read a backup back as a whole, and say whether it can be restored',
+    page: 'docs/runbooks/verify-backup.md',
+    steps: Object.values(verifyBackupSteps),
+    schema: verifyBackupRequestSchema,
+    example: verifyBackupExample,
   },
 ];

@@ -72,6 +72,23 @@ export const watch = group({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 
+/**
+ * Bulk reading and storing of what may hold Secrets: backups, verifications. Each attempt begins anew, so it has an hour; three in all, since a
+ * store or an API server that stays away that long is a matter for people.
+ */
+export const secretBulk = group({
+  startToCloseTimeout: '1 hour',
+  scheduleToCloseTimeout: '3 hours',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/** A hook has its own time limit of at most an hour, and is not repeated because it took long. */
+export const hook = group({
+  startToCloseTimeout: '65 minutes',
+  scheduleToCloseTimeout: '70 minutes',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
 export const store = group({
   startToCloseTimeout: '10 seconds',

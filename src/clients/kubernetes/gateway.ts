@@ -17,6 +17,7 @@ import type { CredentialSource } from './kubeconfig.ts';
 import { stringifyLossless } from './lossless-json.ts';
 import { parseAnswer, toObject, type ObjectType } from './objects.ts';
 import { exec, type ExecOptions, type ExecResult, type PodCommand } from './pod-exec.ts';
+import { readPodLog, type PodLog } from './pod-log.ts';
 import { endOnAbort, openPortForward, type PodPort } from './pod-port-forward.ts';
 import {
   checkNamed,
@@ -114,7 +115,9 @@ export interface KubernetesGateway {
    * `timeoutSeconds` bounds its opening only. Destroy it when done.
    */
   portForward(target: PodPort, options?: CallOptions): Promise<Duplex>;
-  /** Any other path, e.g. `/version` or a pod's log. `date` is when the server says that it is. */
+  /** The log of a container as it comes; see {@link readPodLog}. */
+  podLog(log: PodLog, options?: CallOptions): AsyncIterable<Buffer>;
+  /** Any other path, e.g. `/version`. `date` is when the server says that it is. */
   raw(
     method: HttpRequest['method'],
     path: string,
@@ -255,6 +258,10 @@ class Gateway implements KubernetesGateway {
     );
     endOnAbort(stream, [options.signal, this.#lifetime.signal]);
     return stream;
+  }
+
+  podLog(log: PodLog, options: CallOptions = {}): AsyncIterable<Buffer> {
+    return readPodLog(this.#transport, log, options, this.#lifetime.signal);
   }
 
   async raw(

@@ -424,6 +424,11 @@ export class Run {
     this.#kept.push(what);
   }
 
+  /** Nothing is left that would have to be taken back. */
+  forgetUndos(): void {
+    this.#undos.forget();
+  }
+
   /** Checks after the change. Fail throws; unknown pauses and asks, and never passes by itself. */
   async prove(name: string, plan: Plan, check: () => Promise<Proof>): Promise<void> {
     const proof = await this.step(

@@ -1,0 +1,241 @@
+import { Context } from '@temporalio/activity';
+import { openBackupStores, type BackupStore } from '../../clients/backup-storage.ts';
+import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import type { ObjectStorageOptions } from '../../clients/object-storage.ts';
+import type { BackupHook, BackupPolicy } from '../../contracts/backup-policy.ts';
+import type { CollectedLogs, CommittedBackup, HookOutcome, Transferred } from '../../contracts/backup.ts';
+import type { RunRef } from '../../contracts/run-ref.ts';
+import type { Target } from '../../contracts/target.ts';
+import type { BackupVerdict, ChosenBackup } from '../../contracts/verify-backup.ts';
+import { failure } from '../failures.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { translate } from '../kubernetes/failures.ts';
+import { beginBackup } from './begin.ts';
+import { chooseBackups } from './choose.ts';
+import { collectLogs } from './collect-logs.ts';
+import { commitBackup, type BackupContent } from './commit.ts';
+import { readBackupKeys, readPublicKeys, type BackupPublicKeys } from './keys.ts';
+import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
+import { runHook } from './run-hook.ts';
+import type { BackupTarget } from './seal.ts';
+import { transfer } from './transfer.ts';
+import { verifyBackup } from './verify.ts';
+
+/** What the backup activities need. */
+export interface BackupDependencies {
+  gatewayFor: (target: Target) => KubernetesGateway;
+  targetsFolder: string;
+  /** The worker's own bucket, for profiles without locations. */
+  bucket?: ObjectStorageOptions | undefined;
+}
+
+/** Whose backup, and which. */
+interface BackupOf {
+  target: Target;
+  backupId: string;
+}
+
+/** Everything that a backup reads, stores and verifies. What stands in Secrets is in memory in `transferObjects` only. */
+export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: BackupDependencies) {
+  const act = <T>(work: (signal: AbortSignal, say: (sentence: string) => void) => Promise<T>): Promise<T> =>
+    translate(() => withHeartbeat(work));
+
+  const withStores = async <T>(
+    target: Target,
+    location: string | undefined,
+    work: (stores: BackupStore[], policy: BackupPolicy) => Promise<T>,
+  ): Promise<T> => {
+    const policy = policyOf(target);
+    const stores = openBackupStores(policy, bucket);
+    try {
+      const wanted = location === undefined ? stores : stores.filter(({ name }) => name === location);
+      if (wanted.length === 0) throw noStore(target, location, stores);
+      return await work(wanted, policy);
+    } finally {
+      for (const store of stores) store.close();
+    }
+  };
+
+  const withPlace = <T>(
+    { target, backupId }: BackupOf,
+    signal: AbortSignal,
+    work: (place: BackupTarget, policy: BackupPolicy, publicKeys: BackupPublicKeys) => Promise<T>,
+  ): Promise<T> =>
+    withStores(target, undefined, async (stores, policy) => {
+      const publicKeys = await readPublicKeys(targetsFolder, policy.keys);
+      const [signingKey] = await readBackupKeys(gatewayFor(target), target, 'signing', signal);
+      if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
+      const { recipients } = publicKeys;
+      const place = { target: target.profile.target, backupId, stores, recipients, signingKey };
+      return await work(place, policy, publicKeys);
+    });
+
+  return {
+    /** Reading only: what a backup would hold. */
+    previewBackup: ({ target }: { target: Target }): Promise<Snapshot> =>
+      act((signal) => {
+        const { exclude } = policyOf(target);
+        const { namespace } = target.profile;
+        return takeSnapshot(gatewayFor(target), { namespace, exclude }, signal);
+      }),
+
+    /** Tier change. Idempotency in its file. @throws NotFound (a key), StorageUnavailable, Refused */
+    beginBackup: ({
+      target,
+      backupId,
+      run,
+      startedAt,
+    }: BackupOf & { run: RunRef; startedAt: string }): Promise<Snapshot> =>
+      act((signal) =>
+        withStores(target, undefined, async (stores, { keys, exclude }) => {
+          // Whoever has no keys should learn it before anything is stored.
+          await readPublicKeys(targetsFolder, keys);
+          const { namespace, target: name } = target.profile;
+          const asked = { run, startedAt, namespace, exclude };
+          return await beginBackup(gatewayFor(target), { target: name, backupId, stores }, asked, signal);
+        }),
+      ),
+
+    /** Tier change. A hook may run twice: see the profile's description of hooks. */
+    runBackupHook: ({
+      target,
+      hook,
+      when,
+    }: {
+      target: Target;
+      hook: BackupHook;
+      when: HookOutcome['when'];
+    }): Promise<HookOutcome> =>
+      act((signal) => runHook(gatewayFor(target), target.profile.namespace, hook, when, signal)),
+
+    /**
+     * Tier secret: reads every object, Secrets too, and stores them encrypted. Each attempt writes files under names of its
+     * own; what an earlier one wrote is not in the manifest and is pruned. @throws NotFound (a key), StorageUnavailable
+     */
+    transferObjects: ({
+      target,
+      backupId,
+      snapshot,
+      kinds,
+      number,
+    }: BackupOf & {
+      snapshot: Pick<Snapshot, 'resourceVersion'>;
+      kinds: SnapshotKind[];
+      number: number;
+    }): Promise<Transferred> =>
+      act((signal, say) => {
+        const expected = kinds.reduce((sum, { estimate }) => sum + estimate, 0);
+        const progress = progressOf(expected, say);
+        const { namespace } = target.profile;
+        const { attempt } = Context.current().info;
+        return withPlace({ target, backupId }, signal, (place, { exclude }) => {
+          const request = { namespace, exclude, snapshot, kinds, number, attempt };
+          return transfer(gatewayFor(target), place, request, signal, progress);
+        });
+      }),
+
+    /** Tier secret: logs may hold anything. Names as with `transferObjects`. */
+    collectLogs: ({ target, backupId }: BackupOf): Promise<CollectedLogs> =>
+      act((signal, say) => {
+        const { namespace } = target.profile;
+        const { attempt } = Context.current().info;
+        return withPlace({ target, backupId }, signal, (place, { logs }) =>
+          collectLogs(gatewayFor(target), place, { namespace, ...logs, attempt }, signal, say),
+        );
+      }),
+
+    /** Tier secret: signs. Idempotency in its file. @throws NotFound (a key), StorageUnavailable, BackupRefused */
+    commitBackup: ({
+      backupId,
+      ...content
+    }: { backupId: string } & Omit<BackupContent, 'server'>): Promise<CommittedBackup> =>
+      act((signal) => {
+        const { target } = content;
+        const gateway = gatewayFor(target);
+        return withPlace({ target, backupId }, signal, (place, _policy, publicKeys) => {
+          const { fingerprints, signing } = publicKeys;
+          const names = {
+            recipients: [fingerprints.online, fingerprints.escrow],
+            signer: fingerprints.signing[0] ?? '',
+          };
+          return commitBackup(place, names, signing, { ...content, server: gateway.server }, signal);
+        });
+      }),
+
+    /** Reading only. @throws NotFound, StorageUnavailable */
+    chooseBackups: ({
+      target,
+      backup,
+      location,
+    }: {
+      target: Target;
+      backup?: string | undefined;
+      location?: string | undefined;
+    }): Promise<ChosenBackup[]> =>
+      act((signal) =>
+        withStores(target, location, (stores) =>
+          chooseBackups(stores, { target: target.profile.target, backup }, Date.now(), signal),
+        ),
+      ),
+
+    /** Tier secret: decrypts. Idempotency in its file. @throws NotFound (a key), StorageUnavailable */
+    verifyBackup: ({
+      target,
+      backupId,
+      location,
+      run,
+    }: BackupOf & { location: string; run: RunRef }): Promise<BackupVerdict> =>
+      act((signal, say) =>
+        withStores(target, location, async ([store], { keys }) => {
+          if (store === undefined) throw noStore(target, location, []);
+          const gateway = gatewayFor(target);
+          const [publicKeys, privateKeys, [signingKey]] = await Promise.all([
+            readPublicKeys(targetsFolder, keys),
+            readBackupKeys(gateway, target, 'online', signal),
+            readBackupKeys(gateway, target, 'signing', signal),
+          ]);
+          if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
+          const opening = { privateKeys, signers: publicKeys.signing, signingKey };
+          const asked = { run, target: target.profile.target, backupId };
+          return await verifyBackup(store, asked, opening, signal, say);
+        }),
+      ),
+  };
+}
+
+function policyOf({ profile }: Target): BackupPolicy {
+  if (profile.backup !== undefined) return profile.backup;
+  throw failure(
+    'InvalidProfile',
+    `profile ${profile.target} has no section backup, so there is nothing that says where backups go and who can read them; docs/runbooks/backup.md has one to begin with`,
+  );
+}
+
+function noStore(target: Target, location: string | undefined, stores: BackupStore[]): Error {
+  const { target: name } = target.profile;
+  if (location === undefined)
+    return failure(
+      'InvalidProfile',
+      `profile ${name} names no location for backups and the worker has no bucket: set backup.locations or RUNBOOK_STORAGE_BUCKET`,
+    );
+  const known = stores.map((store) => store.name).join(', ');
+  return failure('InvalidRequest', `location: ${location} is none of target ${name}; it has ${known}`);
+}
+
+/** Objects, bytes, time left; said at most once a second. */
+function progressOf(
+  expected: number,
+  say: (sentence: string) => void,
+): (objects: number, bytes: number) => void {
+  const begun = Date.now();
+  let said = 0;
+  return (objects, bytes) => {
+    const now = Date.now();
+    if (now - said < 1000) return;
+    said = now;
+    const seconds = ((now - begun) / 1000 / Math.max(objects, 1)) * Math.max(expected - objects, 0);
+    say(
+      `${objects} of about ${expected} objects read, ${(bytes / 1024 / 1024).toFixed(1)} MiB stored, about ${Math.ceil(seconds)} s left`,
+    );
+  };
+}
