@@ -94,8 +94,8 @@ export async function sealMessage(
 
 /**
  * Decrypts and verifies one whole binary message: exactly one good signature of one of `signers`, whose key was valid
- * when it signed. `maxBytes` bounds the plaintext, also of compressed messages. Nothing comes out before everything is
- * verified. What the message says to *other* recipients is not covered by its signature: compare a hash for that.
+ * when it signed. `maxBytes` bounds the plaintext, also of compressed messages. What the message holds for *other*
+ * recipients is not covered by the signature: compare a hash for that.
  * @throws MessageRefused; KeyUnusable for a key that cannot be read or opened
  */
 export async function openMessage(
@@ -107,27 +107,24 @@ export async function openMessage(
   const decryptionKey = await openKey(keys.privateKey);
   refuseForeignPackets(sealed);
   try {
-    const message = await readMessage({ binaryMessage: streamOf(sealed), config: readingConfig });
+    const message = await readMessage({ binaryMessage: sealed, config: readingConfig });
     refuseOtherRecipients(message, decryptionKey);
+    // As one piece and not as a stream: so nothing inside is looked at before the whole is known to be unchanged.
     const opened = await decrypt({
       message,
       decryptionKeys: decryptionKey,
       verificationKeys: signers,
       date: latestTime(),
       format: 'binary',
-      config: {
-        maxDecompressedMessageSize: maxBytes + mostPacketBytes,
-        // Only `collect` sees what is not verified yet, and it gives out the whole or nothing.
-        allowUnauthenticatedStream: true,
-      },
+      config: { maxDecompressedMessageSize: maxBytes + mostPacketBytes },
     });
     const data: unknown = opened.data;
-    const room = Math.min(sealed.length, maxBytes);
-    const plain = await collect(data as AsyncIterable<Uint8Array>, room, maxBytes);
+    const plain = data as Uint8Array;
+    if (plain.length > maxBytes) throw tooLarge(maxBytes);
     return { plain, ...(await onlySigner(opened.signatures, signers)) };
   } catch (error) {
     if (error instanceof MessageRefused) throw error;
-    if (/decompressed message size/i.test(messageOf(error))) throw tooLarge(maxBytes);
+    if (/decompressed (message )?size/i.test(messageOf(error))) throw tooLarge(maxBytes);
     throw new MessageRefused(
       `it cannot be opened with key ${fingerprintOf(decryptionKey).fingerprint}: it was changed or cut, or it was made for another key`,
     );
@@ -157,8 +154,8 @@ export async function verifyClear(
 ): Promise<SignedBy & { text: string }> {
   const keys = await readAll(signers, 'signer');
   const text = typeof file === 'string' ? file : decodeText(file);
-  const message = await readClear(text);
-  if (writtenOut(message) !== text)
+  const { message, written } = await readClear(text);
+  if (written !== text)
     throw new MessageRefused(
       'the file is not written as a signed file is: something was added, left out or changed in it',
     );
@@ -230,7 +227,7 @@ function latestTime(): Date {
 /** One encrypted message has the session key for each recipient, then the encrypted packet, then nothing. */
 function refuseForeignPackets(sealed: Uint8Array): void {
   const tags = packetTags(sealed);
-  if (tags === undefined)
+  if (tags === undefined || tags.length === 0)
     throw new MessageRefused(
       'it is not one whole OpenPGP message: it was cut or changed, or is something else',
     );
@@ -241,7 +238,7 @@ function refuseForeignPackets(sealed: Uint8Array): void {
     recipients.every((tag) => tag === packetTag.sessionKey);
   if (!isMessage)
     throw new MessageRefused(
-      'it is not one encrypted message: it is something else, or something was put before or behind it',
+      'it is not one encrypted message: it is something else, it was cut, or something was put before or behind it',
     );
 }
 
@@ -283,9 +280,10 @@ async function openKey({ armored, passphrase }: PrivateKeyText): Promise<Private
   return await unlock(await readOnePrivateKey(armored), passphrase);
 }
 
-async function readClear(text: string): Promise<CleartextMessage> {
+async function readClear(text: string): Promise<{ message: CleartextMessage; written: string }> {
   try {
-    return await readCleartextMessage({ cleartextMessage: text, config: readingConfig });
+    const message = await readCleartextMessage({ cleartextMessage: text, config: readingConfig });
+    return { message, written: writtenOut(message) };
   } catch {
     throw new MessageRefused('it is no clear-signed file, or it was cut or changed');
   }
@@ -321,18 +319,13 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   );
 }
 
-/** Everything that comes, in one piece. `expected` bytes are made room for; more than `most` are refused. */
-async function collect(
-  stream: AsyncIterable<Uint8Array>,
-  expected: number,
-  most = Infinity,
-): Promise<Uint8Array> {
+/** Everything that comes, in one piece. Room is made for `expected` bytes at once. */
+async function collect(stream: AsyncIterable<Uint8Array>, expected: number): Promise<Uint8Array> {
   let room = Buffer.allocUnsafe(expected);
   let length = 0;
   for await (const chunk of stream) {
     const end = length + chunk.length;
-    if (end > most) throw tooLarge(most);
-    if (end > room.length) room = Buffer.concat([room.subarray(0, length)], Math.min(most, 2 * end));
+    if (end > room.length) room = Buffer.concat([room.subarray(0, length)], 2 * end);
     room.set(chunk, length);
     length = end;
   }

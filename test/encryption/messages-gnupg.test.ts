@@ -3,7 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openMessage, sealMessage, signClear, verifyClear } from '../../src/encryption/messages.ts';
+import {
+  MessageRefused,
+  openMessage,
+  sealMessage,
+  signClear,
+  verifyClear,
+} from '../../src/encryption/messages.ts';
 import { GnuPg, hasGnuPg } from './support/gnupg.ts';
 import { makeKeyPair, type KeyPair } from './support/keys.ts';
 
@@ -60,7 +66,10 @@ describeWithGnuPg('the same messages with GnuPG', () => {
       writeFileSync(file, sealed);
       const status = gpg.run(['--status-fd', '1', '--output', out, '--decrypt', file]).toString();
       expect(status).toMatch(new RegExp(`VALIDSIG ${signing.fingerprint}`));
+      // Cipher 9 is AES256, hash 10 is SHA512.
       expect(status).toMatch(/GOODMDC/);
+      expect(status).toMatch(/DECRYPTION_INFO 2 9/);
+      expect(status).toMatch(/VALIDSIG( \S+){7} 10 /);
       expect(execFileSync('cmp', [out, '-'], { input: plain }).toString()).toBe('');
     },
   );
@@ -72,11 +81,8 @@ describeWithGnuPg('the same messages with GnuPG', () => {
       signingKey: key,
     });
     expect(sender.run(['--decrypt'], Buffer.from(sealed)).toString()).toBe('for gpg');
-    expect(
-      (
-        await openMessage(sealed, { privateKey: key, signers: [sender.publicKey(name)] }, 100)
-      ).plain.toString(),
-    ).toBe('for gpg');
+    const opened = await openMessage(sealed, { privateKey: key, signers: [sender.publicKey(name)] }, 100);
+    expect(Buffer.from(opened.plain).toString()).toBe('for gpg');
   });
 
   test.each([
@@ -103,6 +109,40 @@ describeWithGnuPg('the same messages with GnuPG', () => {
     expect(Buffer.from(opened.plain).toString().replaceAll('\r\n', '\n')).toBe(text);
     expect(opened.signedBy).toBe(sender.fingerprintOf(name));
     expect(Math.abs(opened.signedAt.getTime() - Date.now())).toBeLessThan(60_000);
+  });
+
+  test.each(['zip', 'bzip2'])(
+    'a few bytes that unpack to far more than is expected are refused (%s)',
+    async (algorithm) => {
+      const bomb = sender.run(
+        [
+          '--local-user',
+          'ed',
+          '--trust-model',
+          'always',
+          '--recipient',
+          'online',
+          '--compress-algo',
+          algorithm,
+        ].concat(['--sign', '--encrypt']),
+        Buffer.alloc(16 * 1024 * 1024),
+      );
+      expect(bomb.length).toBeLessThan(200_000);
+      const keys = { privateKey: { armored: online.privateKey }, signers: [sender.publicKey('ed')] };
+      await expect(openMessage(bomb, keys, 1_000_000)).rejects.toThrow(
+        new MessageRefused('it holds more than the 1000000 bytes that it may'),
+      );
+    },
+    60_000,
+  );
+
+  test('what gpg signed with a weak hash is refused', async () => {
+    const by = ['--local-user', 'rsa', '--trust-model', 'always', '--recipient', 'online'];
+    const sealed = sender.run([...by, '--digest-algo', 'SHA1', '--sign', '--encrypt'], 'text');
+    const keys = { privateKey: { armored: online.privateKey }, signers: [sender.publicKey('rsa')] };
+    await expect(openMessage(sealed, keys, 100)).rejects.toThrow(
+      new MessageRefused('its signature uses a hash that is too weak'),
+    );
   });
 
   test('gpg verifies a file that was clear-signed here, and shows the same text', async () => {
