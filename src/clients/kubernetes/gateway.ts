@@ -31,7 +31,6 @@ import {
 } from './resource-path.ts';
 import { readServedApis, type ServedApis } from './served-apis.ts';
 import { Transport, type HttpRequest } from './transport.ts';
-import { readSilenced } from './watch-stream.ts';
 import { watch, type WatchEvent, type WatchOptions } from './watch.ts';
 
 /** For writes: who writes, and whether only to try. */
@@ -59,13 +58,6 @@ interface DeleteOptions extends CallOptions {
 interface RawOptions extends CallOptions {
   query?: URLSearchParams;
   body?: { contentType: string; text: string };
-}
-
-/** For long answers: bounded by silence, not by time. */
-interface StreamOptions {
-  query?: URLSearchParams;
-  signal: AbortSignal;
-  silenceSeconds?: number;
 }
 
 /**
@@ -123,8 +115,6 @@ export interface KubernetesGateway {
     path: string,
     options?: RawOptions,
   ): Promise<{ status: number; date: string | undefined; text: string }>;
-  /** The body of a GET as it comes, e.g. of a long log. Ends with an error after `silenceSeconds` (30) without a byte. */
-  stream(path: string, options: StreamOptions): AsyncIterable<Buffer>;
   /** Ends everything that still runs and closes all connections. */
   close(): Promise<void>;
 }
@@ -281,25 +271,6 @@ class Gateway implements KubernetesGateway {
         ...(body && { body }),
       }),
     );
-  }
-
-  async *stream(
-    path: string,
-    { query, signal, silenceSeconds = 30 }: StreamOptions,
-  ): AsyncGenerator<Buffer, void, undefined> {
-    checkRawPath('GET raw path', path);
-    const operation = `GET ${path}`;
-    const either = new AbortController();
-    const unlink = linkSignals([signal, this.#lifetime.signal], either);
-    const open = async (inner: AbortSignal): Promise<AsyncIterable<Buffer>> => {
-      const request: HttpRequest = { method: 'GET', path, operation, signal: inner, ...(query && { query }) };
-      return (await this.#transport.open(request)).body as AsyncIterable<Buffer>;
-    };
-    try {
-      yield* readSilenced(operation, open, silenceSeconds, either.signal);
-    } finally {
-      unlink();
-    }
   }
 
   async close(): Promise<void> {

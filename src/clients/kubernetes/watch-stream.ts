@@ -15,17 +15,6 @@ export async function* readLines(
   silenceSeconds: number,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
-  const lines = async (inner: AbortSignal): Promise<AsyncIterable<string[]>> => splitLines(await open(inner));
-  for await (const some of readSilenced(operation, lines, silenceSeconds, signal)) yield* some;
-}
-
-/** The same for a stream of anything: whatever comes is a sign of life. */
-export async function* readSilenced<T>(
-  operation: string,
-  open: (signal: AbortSignal) => Promise<AsyncIterable<T>>,
-  silenceSeconds: number,
-  signal: AbortSignal,
-): AsyncGenerator<T, void, undefined> {
   const connection = new AbortController();
   const unlink = linkSignals([signal], connection);
   const listen = (): NodeJS.Timeout =>
@@ -34,10 +23,10 @@ export async function* readSilenced<T>(
     }, silenceSeconds * 1000);
   let silence = listen();
   try {
-    for await (const some of await open(connection.signal)) {
+    for await (const lines of splitLines(await open(connection.signal))) {
       // While the consumer works, the stream is paused by us: that is not the server's silence.
       clearTimeout(silence);
-      yield some;
+      yield* lines;
       silence = listen();
     }
   } catch (error) {

@@ -3,111 +3,132 @@ import type { KubernetesGateway } from '../../../clients/kubernetes/gateway.ts';
 import type { Missing } from '../../../contracts/backup-manifest.ts';
 import type { KubernetesObject } from '../../../contracts/kubernetes.ts';
 
-/** The log of one container: its newest bytes, whole lines, each with its time. */
-export interface ReadLog {
-  /** `<pod>/<container>.log`, `<pod>/<container>.previous.log`. */
-  path: string;
-  bytes: Buffer;
-  /** It was longer; the beginning is cut off. */
-  truncated: boolean;
-}
-
-/** Which logs, and how much of each. */
+/** Which logs. */
 export interface LogsAsked {
   namespace: string;
+  /** Lines older than this are left out; 0 means no logs at all. */
   sinceSeconds: number;
+  /** Of a longer log the end is kept. */
   bytesPerContainer: number;
 }
 
-interface ContainerStatus {
-  name: string;
-  restartCount?: number;
-  state?: { waiting?: object };
-  lastState?: object;
-}
+/** One log, or why there is none. */
+export type LogItem =
+  | {
+      /** `<pod>/<container>.log`, `<pod>/<container>.previous.log`. */
+      path: string;
+      bytes: Buffer;
+      /** Its beginning was cut off. */
+      truncated: boolean;
+    }
+  | { missing: Missing };
 
 /**
- * The logs of every container in the namespace, of init and ephemeral ones too, and of the one that ran before where
- * there was one. A log that cannot be read is told as missing; a container that has not begun has none. Reading only.
- * @throws {@link KubernetesError} when pods cannot be listed, or the API server is away as a whole; the signal's reason
+ * The logs of every container of every pod of a namespace, one by one: init and debugging containers, too, and of a
+ * container that was restarted first what its predecessor wrote. Each line begins with its time. A log that cannot be had is told as missing. Reading
+ * only: safe to repeat. Logs may hold anything: they belong into nothing that is stored unencrypted.
+ *
+ * @throws {@link KubernetesError} when the API server does not answer; the signal's reason.
  */
 export async function* readLogs(
   gateway: KubernetesGateway,
   asked: LogsAsked,
   signal: AbortSignal,
-): AsyncGenerator<ReadLog | { missing: Missing }, void, undefined> {
+): AsyncGenerator<LogItem, void, undefined> {
   if (asked.sinceSeconds === 0) return;
-  const { namespace } = asked;
-  const { items } = await gateway.list({ apiVersion: 'v1', kind: 'Pod', namespace, signal });
-  for (const pod of items)
-    for (const container of statusesOf(pod))
-      for (const previous of hasPrevious(container) ? [true, false] : [false]) {
-        if (!previous && container.state?.waiting !== undefined) continue;
-        yield await readOne(
-          gateway,
-          asked,
-          { pod: pod.metadata.name, container: container.name, previous },
-          signal,
-        );
-      }
+  const logs: Log[] = [];
+  try {
+    // First all names: while logs are read the list would expire.
+    const pods = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+    for await (const { items } of gateway.bulkPages(pods, { namespace: asked.namespace, signal }))
+      logs.push(...items.flatMap(logsOf));
+  } catch (error) {
+    yield { missing: { what: 'logs', why: reasonOf(error, signal) } };
+    return;
+  }
+  for (const log of logs) yield await readLog(gateway, asked, log, signal);
 }
 
-function statusesOf({ status }: KubernetesObject): ContainerStatus[] {
+interface Log {
+  pod: string;
+  container: string;
+  previous: boolean;
+}
+
+interface ContainerStatus {
+  name: string;
+  state?: { waiting?: object };
+  lastState?: { terminated?: object };
+}
+
+/** A container that never ran has no log, and a log that cannot exist is not missing. */
+function logsOf({ metadata, status }: KubernetesObject): Log[] {
   const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = (status ?? {}) as Record<
-    string,
+    'initContainerStatuses' | 'containerStatuses' | 'ephemeralContainerStatuses',
     ContainerStatus[] | undefined
   >;
-  return [initContainerStatuses, containerStatuses, ephemeralContainerStatuses].flatMap((one) => one ?? []);
+  const all = [initContainerStatuses, containerStatuses, ephemeralContainerStatuses].flatMap(
+    (one) => one ?? [],
+  );
+  return all.flatMap(({ name, state, lastState }) => {
+    const log = { pod: metadata.name, container: name };
+    const previous = lastState?.terminated === undefined ? [] : [{ ...log, previous: true }];
+    return state?.waiting === undefined ? [...previous, { ...log, previous: false }] : previous;
+  });
 }
 
-function hasPrevious({ restartCount = 0, lastState = {} }: ContainerStatus): boolean {
-  return restartCount > 0 || Object.keys(lastState).length > 0;
-}
-
-async function readOne(
+async function readLog(
   gateway: KubernetesGateway,
   { namespace, sinceSeconds, bytesPerContainer }: LogsAsked,
-  log: { pod: string; container: string; previous: boolean },
+  log: Log,
   signal: AbortSignal,
-): Promise<ReadLog | { missing: Missing }> {
+): Promise<LogItem> {
   const path = `${log.pod}/${log.container}${log.previous ? '.previous' : ''}.log`;
-  const end = new End(bytesPerContainer);
   try {
-    for await (const chunk of gateway.podLog({ ...log, namespace, sinceSeconds }, { signal })) end.add(chunk);
-    return { path, ...end.result() };
+    const stream = gateway.podLog({ ...log, namespace, sinceSeconds }, { signal });
+    return { path, ...(await endOf(stream, bytesPerContainer)) };
   } catch (error) {
-    signal.throwIfAborted();
-    // Pods come and go meanwhile, and a kubelet may have thrown a log away: that is told, and is no reason to stop.
-    if (!(error instanceof KubernetesError) || error.status === undefined) throw error;
-    return { missing: { what: `log ${path}`, why: error.message } };
+    return { missing: { what: `log ${path}`, why: reasonOf(error, signal) } };
   }
 }
 
-/** Keeps the newest bytes of what passes, in bounded memory, and cuts at the beginning of a line. */
-class End {
-  readonly #limit: number;
-  #chunks: Buffer[] = [];
-  #length = 0;
-  #dropped = false;
+/** Why there is no log. @throws the error itself when it is not about this log alone */
+function reasonOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted || !(error instanceof KubernetesError)) throw error;
+  // Credentials that are refused and a server that is throttled concern everything else, too.
+  if (error.status === 401 || error.status === 429) throw error;
+  // Silence is that of the node; where no answer came at all, the API server is away.
+  if (error.status === undefined && error.reason !== 'Timeout') throw error;
+  return error.message;
+}
 
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    while (this.#length - (this.#chunks[0]?.length ?? 0) >= this.#limit) {
-      this.#length -= this.#chunks.shift()?.length ?? 0;
-      this.#dropped = true;
+/** The last bytes of a stream in bounded memory, from the beginning of a line. */
+async function endOf(
+  stream: AsyncIterable<Buffer>,
+  most: number,
+): Promise<{ bytes: Buffer; truncated: boolean }> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let truncated = false;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    length += chunk.length;
+    for (let first = chunks[0]; first !== undefined && length - first.length >= most; first = chunks[0]) {
+      length -= first.length;
+      truncated = truncated || first.length > 0;
+      chunks.shift();
     }
   }
-
-  result(): { bytes: Buffer; truncated: boolean } {
-    const kept = Buffer.concat(this.#chunks);
-    const truncated = this.#dropped || kept.length > this.#limit;
-    if (!truncated) return { bytes: kept, truncated };
-    const newest = kept.subarray(Math.max(0, kept.length - this.#limit));
-    return { bytes: newest.subarray(newest.indexOf(0x0a) + 1), truncated };
-  }
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length <= most && !truncated) return { bytes, truncated };
+  return { bytes: fromLineStart(bytes, Math.max(0, bytes.length - most)), truncated: true };
 }
+
+/** A line that is longer than all that is kept is kept without its beginning. */
+function fromLineStart(bytes: Buffer, from: number): Buffer {
+  if (from > 0 && bytes[from - 1] === newline) return bytes.subarray(from);
+  const end = bytes.indexOf(newline, from);
+  return bytes.subarray(end === -1 || end === bytes.length - 1 ? from : end + 1);
+}
+
+const newline = 0x0a;
