@@ -23,6 +23,7 @@ const pure = [
   'notifiers',
   'activities/notifications',
   'activities/backups/stored',
+  'metrics',
 ];
 
 export default {

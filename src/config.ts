@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { describeIssues } from './domain/requests.ts';
 
@@ -28,6 +29,11 @@ const environment = z.object({
     .enum(['on', 'off'])
     .default('off')
     .describe('on only with a current version set, else runs wait for ever.'),
+  RUNBOOK_METRICS_ADDRESS: z
+    .string()
+    .refine(isAddress, 'must be an IP address and a port, such as 0.0.0.0:9464')
+    .optional()
+    .describe('Where the worker serves its metrics to Prometheus, at /metrics; without it nowhere.'),
   RUNBOOK_STORAGE_BUCKET: z
     .string()
     .min(3)
@@ -45,6 +51,16 @@ const environment = z.object({
     .default(''),
 });
 
+/** The metrics server takes no host names. */
+function isAddress(text: string): boolean {
+  const match = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
+  if (match === null) return false;
+  const [, six, four, port] = match;
+  return (
+    isIP(six ?? four ?? '') === (six === undefined ? 4 : 6) && Number(port) >= 1 && Number(port) <= 65_535
+  );
+}
+
 /** Where reports go. Credentials come from the usual AWS variables and files. */
 interface StorageConfig {
   bucket: string;
@@ -61,6 +77,8 @@ export interface Config {
   taskQueue: string;
   buildId: string;
   useWorkerVersioning: boolean;
+  /** IP address and port. */
+  metricsAddress?: string;
   storage?: StorageConfig;
 }
 
@@ -90,6 +108,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Readonly<Config> {
     taskQueue: values.RUNBOOK_TASK_QUEUE,
     buildId: values.RUNBOOK_BUILD_ID,
     useWorkerVersioning: values.RUNBOOK_WORKER_VERSIONING === 'on',
+    ...(values.RUNBOOK_METRICS_ADDRESS === undefined
+      ? {}
+      : { metricsAddress: values.RUNBOOK_METRICS_ADDRESS }),
     ...(values.RUNBOOK_STORAGE_BUCKET === undefined
       ? {}
       : { storage: readStorage(values.RUNBOOK_STORAGE_BUCKET, values) }),

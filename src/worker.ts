@@ -13,10 +13,12 @@ import { createKubernetesGateway, type KubernetesGateway } from './clients/kuber
 import { createObjectStorage } from './clients/object-storage.ts';
 import { readTemporalConfig } from './clients/temporal/connection.ts';
 import { createRuns } from './clients/temporal/runs.ts';
+import { createSchedules } from './clients/temporal/schedules.ts';
 import { registerSearchAttributes } from './clients/temporal/search-attributes.ts';
 import { readConfig, type Config } from './config.ts';
 import { deploymentName } from './contracts/names.ts';
 import type { Target } from './contracts/target.ts';
+import { startScheduleMetrics } from './schedule-metrics.ts';
 
 /** How long a worker that was told to stop lets running activities finish. Longer than any single write. */
 const shutdownGraceTime = '30 seconds';
@@ -61,7 +63,9 @@ export async function createWorker(
     shutdownGraceTime,
     workerDeploymentOptions: deployment(config),
   });
+  const stopMetrics = config.metricsAddress === undefined ? undefined : tellOfSchedules(client, config, log);
   const close = async (): Promise<void> => {
+    await stopMetrics?.();
     await gateways.close();
     storage?.close();
     await connection.close();
@@ -86,11 +90,33 @@ function pathOf(module: string): string {
 /** Runs a worker until it is told to stop (SIGINT, SIGTERM). */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const config = readConfig(env);
+  if (config.metricsAddress !== undefined) serveMetrics(config.metricsAddress);
   const { worker, close } = await createWorker(config);
   console.error(`worker polls ${config.taskQueue}, build ${config.buildId}`);
   await worker.run();
   await close();
   await Runtime.instance().shutdown();
+}
+
+/** Before anything connects: there is one native runtime in a process, and it serves the metrics. */
+function serveMetrics(bindAddress: string): void {
+  try {
+    Runtime.install({ telemetryOptions: { metrics: { prometheus: { bindAddress } } } });
+  } catch (error) {
+    throw new Error(`RUNBOOK_METRICS_ADDRESS: metrics cannot be served at ${bindAddress}; is it in use?`, {
+      cause: error,
+    });
+  }
+  console.error(`metrics at http://${bindAddress}/metrics`);
+}
+
+function tellOfSchedules(
+  client: Client,
+  { taskQueue }: Config,
+  log: (line: string) => void,
+): () => Promise<void> {
+  const { metricMeter: meter } = Runtime.instance();
+  return startScheduleMetrics({ schedules: createSchedules(client), taskQueue, meter, log });
 }
 
 /** Recorded in every history. Versioning itself waits for a current version to be set: without one, runs hang silently. */

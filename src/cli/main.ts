@@ -6,6 +6,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addListCommand } from './commands/list.ts';
 import { addLockCommands } from './commands/lock.ts';
+import { addSchedulesCommand } from './commands/schedules.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { addShowCommand } from './commands/show.ts';
 import { addStackCommands } from './commands/stack.ts';
@@ -30,6 +31,7 @@ addDecisionCommands(program);
 addControlCommands(program);
 addLockCommands(program);
 addAuditCommand(program);
+addSchedulesCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 endWithLauncher();

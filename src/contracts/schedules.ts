@@ -96,13 +96,20 @@ export const scheduleSchema = z
 
 export type Schedule = z.infer<typeof scheduleSchema>;
 
-/** The times of one cron line: the sorted numbers that each field allows. Months from 1, days of the week from 0, Sunday. */
+/** A range of numbers, both ends included. */
+export interface NumberRange {
+  start: number;
+  end: number;
+  step: number;
+}
+
+/** The times of one cron line: what each field allows. Months count from 1, days of the week from 0, Sunday. */
 export interface Calendar {
-  minute: number[];
-  hour: number[];
-  dayOfMonth: number[];
-  month: number[];
-  dayOfWeek: number[];
+  minute: NumberRange[];
+  hour: NumberRange[];
+  dayOfMonth: NumberRange[];
+  month: NumberRange[];
+  dayOfWeek: NumberRange[];
   /** The line as somebody wrote it. */
   text?: string;
   /** What someone set in Temporal that a cron line cannot say. */
@@ -139,6 +146,22 @@ export interface ScheduleOwner {
   taskQueue: string;
 }
 
+/** The id in Temporal. Neither part can hold a slash, so two schedules never share one. */
+export function scheduleId({ target, schedule }: Pick<ScheduleOwner, 'target' | 'schedule'>): string {
+  return `${scheduleIdPrefix}${target}/${schedule}`;
+}
+
+/** Every id of ours begins so; whether it is ours, its memo says. */
+export const scheduleIdPrefix = 'runbook/';
+
+/** What a schedule carries that only we write. */
+export interface ScheduleMark {
+  /** Of the settings as they were applied. */
+  digest: string;
+  /** How many missed runs somebody has taken note of. */
+  forgotten: number;
+}
+
 /** How a schedule and its runs stand. Times are ISO 8601 in UTC. */
 export interface ScheduleState {
   paused: boolean;
@@ -147,25 +170,24 @@ export interface ScheduleState {
   createdAt: string;
   /** Since it was created: its time passed while Temporal could not start it, and was not caught up. */
   missed: number;
-  /** Of those, how many `apply --forget-missed` was told to forget. */
-  forgotten: number;
   /** Left out since the former run still went on. */
   skipped: number;
   running: ScheduledRun[];
   /** The latest one that has ended; undefined: none has, as far as Temporal still knows. */
-  lastRun?: EndedScheduledRun;
+  lastRun?: EndedRun;
 }
 
-export interface ScheduledRun {
+interface ScheduledRun {
   workflowId: string;
   startedAt?: string;
 }
 
-/** `unknown`: it has ended, but how cannot be told. */
-export interface EndedScheduledRun extends ScheduledRun {
-  verdict: 'ok' | 'failed' | 'unknown';
-  /** How it ended, in a word. */
-  outcome: string;
+/** What Temporal knows of a run that goes on no more. */
+export interface EndedRun extends ScheduledRun {
+  /** Undefined: Temporal has forgotten the run. */
+  status?: string;
+  /** Where search attributes are on. */
+  outcome?: string;
   endedAt?: string;
 }
 
@@ -173,8 +195,8 @@ export interface EndedScheduledRun extends ScheduledRun {
 export interface AppliedSchedule {
   id: string;
   owner: ScheduleOwner;
-  /** Digest of the settings as they were applied; undefined: somebody took it away. */
-  appliedDigest?: string;
+  /** Undefined: somebody took it away. */
+  mark?: ScheduleMark;
   settings: ScheduleSettings;
   state: ScheduleState;
 }

@@ -1,4 +1,4 @@
-import type { Calendar } from '../contracts/schedules.ts';
+import type { Calendar, NumberRange } from '../contracts/schedules.ts';
 
 interface Field {
   name: string;
@@ -39,25 +39,33 @@ export function parseCron(line: string): { calendar: Calendar; faults: [] } | { 
     return {
       faults: [`has ${parts.length} fields, not five: minute, hour, day of month, month, day of week`],
     };
-  const calendar: Calendar = {
+  const times: Record<Field['key'], number[]> = {
     minute: [],
     hour: [],
     dayOfMonth: [],
     month: [],
     dayOfWeek: [],
-    text: parts.join(' '),
   };
   const faults: string[] = [];
   fields.forEach((field, index) => {
     const read = parseField(field, parts[index] ?? '');
     if (typeof read === 'string') faults.push(`${field.name}: ${read}`);
-    else calendar[field.key] = read;
+    else times[field.key] = read;
   });
-  if (faults.length === 0) faults.push(...contradictions(calendar));
-  return faults.length === 0 ? { calendar, faults: [] } : { faults };
+  if (faults.length === 0) faults.push(...contradictions(times));
+  if (faults.length > 0) return { faults };
+  const calendar = {
+    minute: rangesOf(times.minute),
+    hour: rangesOf(times.hour),
+    dayOfMonth: rangesOf(times.dayOfMonth),
+    month: rangesOf(times.month),
+    dayOfWeek: rangesOf(times.dayOfWeek),
+    text: parts.join(' '),
+  };
+  return { calendar, faults: [] };
 }
 
-function contradictions({ dayOfMonth, month, dayOfWeek }: Calendar): string[] {
+function contradictions({ dayOfMonth, month, dayOfWeek }: Record<Field['key'], number[]>): string[] {
   const [anyDay, anyWeekday] = [dayOfMonth.length === 31, dayOfWeek.length === 7];
   if (!anyDay && !anyWeekday)
     return [
@@ -112,13 +120,6 @@ function sequence(start: number, end: number, step: number): number[] {
   return numbers;
 }
 
-/** A range of numbers, both ends included. */
-export interface NumberRange {
-  start: number;
-  end: number;
-  step: number;
-}
-
 /** Sorted numbers as few ranges: one with a step where all have the same distance, else runs of neighbours. */
 export function rangesOf(numbers: readonly number[]): NumberRange[] {
   const [first, second] = numbers;
@@ -144,7 +145,7 @@ export function numbersOf(ranges: readonly NumberRange[]): number[] {
 
 /** The cron line that says the same as a calendar; the same line for the same times. */
 export function cronOf(calendar: Calendar): string {
-  const line = fields.map((field) => fieldText(field, calendar[field.key])).join(' ');
+  const line = fields.map((field) => fieldText(field, numbersOf(calendar[field.key]))).join(' ');
   return calendar.more === undefined ? line : `${line} (${calendar.more})`;
 }
 

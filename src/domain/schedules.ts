@@ -2,7 +2,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import { procedures, type Procedure } from '../contracts/procedures.ts';
 import type {
   Calendar,
-  EndedScheduledRun,
+  EndedRun,
   Schedule,
   ScheduleOwner,
   ScheduleSettings,
@@ -40,11 +40,6 @@ function isTimeZone(name: string): boolean {
 function linesOf(cron: Schedule['cron']): string[] {
   if (cron === undefined) return [];
   return typeof cron === 'string' ? [cron] : cron;
-}
-
-/** The id in Temporal. Neither part can hold a slash, so two schedules never share one. */
-export function scheduleId(target: string, schedule: string): string {
-  return `runbook/${target}/${schedule}`;
 }
 
 /** What a run of the schedule gets: target and requester are filled in. */
@@ -190,21 +185,20 @@ function describeInterval({ everySeconds, offsetSeconds }: ScheduleSettings['int
 const good = ['succeeded', 'planned'];
 const bad = ['rejected', 'timedOut', 'aborted', 'undone', 'undoFailed', 'failed'];
 
-/**
- * How a scheduled run ended, from its status in Temporal and, where search attributes are on, its outcome. A run that
- * completed may have been rejected, so without the outcome that is unknown.
- */
-export function judgeEnd(
-  status: string | undefined,
-  outcome: string | undefined,
-): Pick<EndedScheduledRun, 'verdict' | 'outcome'> {
+/** How a run ended, in one word of ours and in one for people. */
+export interface RunVerdict {
+  /** `unknown`: it has ended, but how cannot be told. */
+  verdict: 'ok' | 'failed' | 'unknown';
+  outcome: string;
+}
+
+/** A run that completed may have been rejected: without its outcome, which is a search attribute, it is unknown. */
+export function judgeEnd({ status, outcome }: Pick<EndedRun, 'status' | 'outcome'>): RunVerdict {
   if (status === undefined) return { verdict: 'unknown', outcome: 'forgotten by Temporal' };
+  const isBad = outcome !== undefined && bad.includes(outcome);
   if (status !== 'COMPLETED')
-    return {
-      verdict: 'failed',
-      outcome: outcome !== undefined && bad.includes(outcome) ? outcome : status.toLowerCase(),
-    };
+    return { verdict: 'failed', outcome: isBad ? outcome : status.toLowerCase().replaceAll('_', ' ') };
+  if (isBad) return { verdict: 'failed', outcome };
   if (outcome !== undefined && good.includes(outcome)) return { verdict: 'ok', outcome };
-  if (outcome !== undefined && bad.includes(outcome)) return { verdict: 'failed', outcome };
   return { verdict: 'unknown', outcome: 'completed, with an outcome that is not known' };
 }

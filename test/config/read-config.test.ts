@@ -28,6 +28,7 @@ test('every variable is read', () => {
       RUNBOOK_KUBECONFIG: '/kubeconfig',
       RUNBOOK_NOTIFIERS: '/notifiers',
       RUNBOOK_TASK_QUEUE: 'queue',
+      RUNBOOK_METRICS_ADDRESS: '127.0.0.1:9464',
       RUNBOOK_BUILD_ID: '1.2.3-rc_1',
       RUNBOOK_WORKER_VERSIONING: 'on',
       RUNBOOK_STORAGE_BUCKET: 'evidence',
@@ -41,6 +42,7 @@ test('every variable is read', () => {
     kubeconfigPath: '/kubeconfig',
     notifiersFolder: '/notifiers',
     taskQueue: 'queue',
+    metricsAddress: '127.0.0.1:9464',
     buildId: '1.2.3-rc_1',
     useWorkerVersioning: true,
     storage: {
@@ -106,4 +108,24 @@ test('storage settings without a bucket are a fault: reports would silently not 
   expect(fault({ RUNBOOK_STORAGE_ENDPOINT: 'http://127.0.0.1:9000' })).toBe(
     'The configuration has 1 fault:\n  RUNBOOK_STORAGE_BUCKET: is missing, although RUNBOOK_STORAGE_ENDPOINT is set',
   );
+});
+
+test.each(['127.0.0.1:9464', '0.0.0.0:1', '[::]:65535', '[::1]:9464'])(
+  'metrics can be served at %s',
+  (address) => {
+    expect(readConfig({ RUNBOOK_METRICS_ADDRESS: address }).metricsAddress).toBe(address);
+  },
+);
+
+test.each(['localhost:9464', '0.0.0.0', ':9464', '0.0.0.0:0', '0.0.0.0:65536', '256.0.0.1:9464', '::1:9464'])(
+  'metrics cannot be served at %s: the server takes an IP address and a port',
+  (address) => {
+    expect(() => readConfig({ RUNBOOK_METRICS_ADDRESS: address })).toThrow(
+      'RUNBOOK_METRICS_ADDRESS: must be an IP address and a port, such as 0.0.0.0:9464',
+    );
+  },
+);
+
+test('metrics are served nowhere unless an address is set', () => {
+  expect(readConfig({})).not.toHaveProperty('metricsAddress');
 });

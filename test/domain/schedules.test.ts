@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { scheduleSchema, type ScheduleSettings } from '../../src/contracts/schedules.ts';
+import { scheduleId, scheduleSchema, type ScheduleSettings } from '../../src/contracts/schedules.ts';
 import { targetProfileSchema } from '../../src/contracts/target.ts';
 import { parseCron } from '../../src/domain/cron.ts';
 import {
@@ -10,7 +10,6 @@ import {
   refuseInput,
   scheduledInput,
   scheduleFaults,
-  scheduleId,
   settingsFor,
   waitsForPeople,
 } from '../../src/domain/schedules.ts';
@@ -102,7 +101,7 @@ describe('the input of a schedule', () => {
 });
 
 test('ids tell schedules apart whose names run into each other', () => {
-  expect(scheduleId('a-b', 'c')).not.toBe(scheduleId('a', 'b-c'));
+  expect(scheduleId({ target: 'a-b', schedule: 'c' })).not.toBe(scheduleId({ target: 'a', schedule: 'b-c' }));
   const id = (target: string, name: string): string =>
     settingsFor({ target, schedule: name, taskQueue: 'q' }, schedule(), false).workflowId;
   expect(id('a-b', 'c')).not.toBe(id('a', 'b-c'));
@@ -183,9 +182,11 @@ test.each([
   ['COMPLETED', 'constructor', 'unknown', 'completed, with an outcome that is not known'],
   ['FAILED', 'undone', 'failed', 'undone'],
   ['FAILED', undefined, 'failed', 'failed'],
-  ['TIMED_OUT', undefined, 'failed', 'timed_out'],
+  ['TIMED_OUT', undefined, 'failed', 'timed out'],
   ['TERMINATED', 'succeeded', 'failed', 'terminated'],
   [undefined, undefined, 'unknown', 'forgotten by Temporal'],
 ])('a run that ended as %s with the outcome %s is %s: %s', (status, outcome, verdict, words) => {
-  expect(judgeEnd(status, outcome)).toEqual({ verdict, outcome: words });
+  expect(
+    judgeEnd({ ...(status === undefined ? {} : { status }), ...(outcome === undefined ? {} : { outcome }) }),
+  ).toEqual({ verdict, outcome: words });
 });

@@ -4,6 +4,7 @@ import { checkCluster } from '../doctor/cluster.ts';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import { bounded, type Finding, type Section } from '../doctor/finding.ts';
 import { checkNotifiers } from '../doctor/notifiers.ts';
+import { checkSchedules } from '../doctor/schedules.ts';
 import { checkStorage } from '../doctor/storage.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
 import { preferLocalStack } from '../environment.ts';
@@ -37,6 +38,7 @@ async function* examine(only: string | undefined): AsyncGenerator<Finding> {
   const { profiles, findings: ofProfiles } = await checkProfiles(config, only);
   const sections: Promise<Section>[] = [
     bounded('Temporal', checkTemporal(config)),
+    bounded('schedules', checkSchedules(config, profiles, only)),
     ...profiles.map((profile) => bounded(`target ${profile.target}`, checkCluster(config, profile))),
     ...(storageIsFaulty ? [] : [bounded('storage', checkStorage(config))]),
   ];

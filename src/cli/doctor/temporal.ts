@@ -161,19 +161,9 @@ async function checkPollers(
   kind: 'workflow' | 'activity',
 ): Promise<Finding> {
   const check = `Temporal, workers for ${kind} tasks`;
-  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = TaskQueueType;
   const start = 'Start one: runbook worker (or: kubectl apply -f deploy/kubernetes/worker.yaml)';
   try {
-    const { pollers } = await ask(client, () =>
-      client.workflowService.describeTaskQueue({
-        namespace: client.options.namespace,
-        taskQueue: { name: taskQueue },
-        taskQueueType: kind === 'workflow' ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY,
-      }),
-    );
-    const silences = pollers.map(
-      ({ lastAccessTime }) => Date.now() / 1000 - Number(lastAccessTime?.seconds ?? 0),
-    );
+    const silences = await silencesOf(client, taskQueue, kind);
     const alive = silences.filter((seconds) => seconds < silentAfterSeconds).length;
     if (alive > 0) return passed(check, `${alive} on the queue ${taskQueue}`);
     if (silences.length === 0) return failed(check, `no worker polls the queue ${taskQueue}`, start);
@@ -183,6 +173,28 @@ async function checkPollers(
     const mend = 'Let these credentials describe task queues, or look at the queue in the Temporal UI.';
     return unknown(check, `the queue ${taskQueue} cannot be described: ${reasonOf(error)}`, mend);
   }
+}
+
+/** For how many seconds each worker that polls a queue, or did lately, has been silent. */
+async function silencesOf(
+  client: Client,
+  taskQueue: string,
+  kind: 'workflow' | 'activity',
+): Promise<number[]> {
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = TaskQueueType;
+  const { pollers } = await ask(client, () =>
+    client.workflowService.describeTaskQueue({
+      namespace: client.options.namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: kind === 'workflow' ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY,
+    }),
+  );
+  return pollers.map(({ lastAccessTime }) => Date.now() / 1000 - Number(lastAccessTime?.seconds ?? 0));
+}
+
+/** Whether runs on a queue would begin. Errors of the connection pass through. */
+export async function hasWorkers(client: Client, taskQueue: string): Promise<boolean> {
+  return (await silencesOf(client, taskQueue, 'workflow')).some((seconds) => seconds < silentAfterSeconds);
 }
 
 async function checkCurrentVersion(client: Client, { buildId }: Config): Promise<Finding> {

@@ -42,3 +42,12 @@ export async function registerSearchAttributes(
     return { ok: false, why: error instanceof Error ? error.message : 'unknown error' };
   }
 }
+
+/** The names of all custom search attributes of the namespace. Errors of the connection pass through. */
+export async function registeredSearchAttributes(client: Client): Promise<string[]> {
+  const { namespace } = client.options;
+  const { customAttributes } = await client.connection.withDeadline(Date.now() + 5000, () =>
+    client.connection.operatorService.listSearchAttributes({ namespace }),
+  );
+  return Object.keys(customAttributes);
+}

@@ -6,10 +6,12 @@ import {
   ContinueAsNew,
   continueAsNew,
   defineQuery,
+  metricMeter,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Leftover, LockView } from '../../contracts/lock.ts';
+import { countOne, metrics } from '../../contracts/metrics.ts';
 import type { GuardFinding, Plan, WorkloadChange } from '../../contracts/plan.ts';
 import type { Risk } from '../../contracts/policy.ts';
 import {
@@ -590,6 +592,8 @@ export class Run {
       await this.#lock.releaseAtEnd(outcome === 'undoFailed');
       await this.#chronicle.settle();
       this.#progress.finish(outcome);
+      const labels = { procedure: this.ref.procedure, outcome, target: target?.profile.target ?? '' };
+      countOne(metricMeter, metrics.runsEnded, labels);
       return { ...record, evidence };
     });
   }

@@ -36,9 +36,11 @@ export class OwnTemporal {
     return `127.0.0.1:${this.#options.ports.temporal}`;
   }
 
-  async restart(): Promise<undefined> {
+  /** Kills the server and starts it again, after what is done while it is away. */
+  async restart(whileAway?: () => Promise<unknown>): Promise<undefined> {
     if (this.#server !== undefined) signalProcess(this.#server.identity, 'SIGKILL');
     await this.#server?.exited;
+    await whileAway?.();
     await this.#run();
   }
 
