@@ -9,6 +9,7 @@ import { createKubernetesActivities } from './kubernetes/index.ts';
 import { createLockActivities } from './locks/index.ts';
 import { createNotificationActivities, type NotificationDependencies } from './notifications/index.ts';
 import { createProbeActivities } from './probes/index.ts';
+import { createRecoveryActivities } from './recovery/index.ts';
 import { createReportActivities } from './reports/index.ts';
 import { createTargetActivities } from './targets/index.ts';
 import { loadTarget } from './targets/profiles.ts';
@@ -42,6 +43,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createApprovalActivities({ loadTarget: load, targetsFolder }),
     ...createAuditActivities(dependencies),
     ...createBackupActivities(dependencies),
+    ...createRecoveryActivities({ ...dependencies, loadTarget: load }),
     ...createNotificationActivities(dependencies),
   };
 }

@@ -59,6 +59,11 @@ export const failures = {
     advice: 'Remove what the guard names, then start again. Nothing was changed.',
   },
   RolloutFailed: { retryable: false, advice: 'Read the reason before the next try.' },
+  PartlyRestored: {
+    retryable: false,
+    advice:
+      'Mend what the message names, then start again: what is restored already reads unchanged, and the rest is tried anew.',
+  },
   ProofFailed: { retryable: false, advice: 'Read what the proof found before the next try.' },
   LockHeld: {
     retryable: false,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { backupExample, backupRequestSchema, backupSteps } from './backup.ts';
+import { recoverExample, recoverRequestSchema, recoverSteps } from './recover.ts';
 import {
   restartWorkloadExample,
   restartWorkloadRequestSchema,
@@ -75,5 +76,15 @@ export const procedures: readonly Procedure[] = [
     steps: Object.values(verifyBackupSteps),
     schema: verifyBackupRequestSchema,
     example: verifyBackupExample,
+  },
+  {
+    name: 'recover',
+    workflowType: 'recover',
+    kind: 'changing',
+    summary: 'Restore objects from a verified backup, into the same or another namespace; a repair',
+    page: 'docs/runbooks/recover.md',
+    steps: Object.values(recoverSteps),
+    schema: recoverRequestSchema,
+    example: recoverExample,
   },
 ];

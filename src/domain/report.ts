@@ -15,6 +15,8 @@ export interface EndState {
   drift: string[];
   /** What was changed and proven before the run ended early; it stays. */
   kept: string[];
+  /** What was written and stays, proven or not. */
+  left: string | undefined;
   breakGlass: BreakGlass | undefined;
   /** What people have to do later. */
   followUps: string[];
@@ -36,7 +38,8 @@ function whatHappened(end: EndState): string {
   const error = end.error === undefined ? '' : ` ${sentence(end.error)}`;
   const early = ['Aborted', 'Cancelled', 'Flooded'].includes(end.errorType ?? '');
   const changed =
-    end.kept.length === 0 ? 'nothing was changed' : `what was proven before stays: ${end.kept.join(', ')}`;
+    end.left ??
+    (end.kept.length === 0 ? 'nothing was changed' : `what was proven before stays: ${end.kept.join(', ')}`);
   switch (end.outcome) {
     case 'succeeded':
       return sentence(end.what);

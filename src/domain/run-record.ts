@@ -17,6 +17,8 @@ export interface EndedRun extends Omit<
   errorType: string | undefined;
   /** What was changed and proven before the run ended early. */
   kept: string[];
+  /** What was written and stays, proven or not; undefined when there is nothing of the sort. */
+  left: string | undefined;
   /** What people have to do later. */
   followUps: string[];
   target: Target | undefined;
@@ -26,7 +28,7 @@ export interface EndedRun extends Omit<
 
 /** What stays of a run. */
 export function recordOf(end: EndedRun): RunRecord {
-  const { run, outcome, what, error, errorType, kept, followUps, target, request, plan, ...rest } = end;
+  const { run, outcome, what, error, errorType, kept, left, followUps, target, request, plan, ...rest } = end;
   return {
     // The headline stands at the top: the Temporal UI shows the beginning of a long result.
     run,
@@ -41,6 +43,7 @@ export function recordOf(end: EndedRun): RunRecord {
       changed: end.proofs.some(isAboutService) || end.undo.length > 0,
       drift: end.undo.flatMap((undo) => undo.drift),
       kept,
+      left,
       followUps,
       breakGlass: end.breakGlass,
     }),

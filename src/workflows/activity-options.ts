@@ -15,11 +15,14 @@ export function useHeartbeat(seconds: number): void {
  * repeating) lies in each system's failures.ts. Each call says in a few words what it is about: the
  * Temporal UI shows that beside the activity.
  */
-function group(options: ActivityOptions): (summary: string) => ActivityInterfaceFor<Activities> {
+function group(
+  options: ActivityOptions,
+  mostHeartbeatSeconds = Infinity,
+): (summary: string) => ActivityInterfaceFor<Activities> {
   return (summary) =>
     proxyActivities<Activities>({
       ...options,
-      heartbeatTimeout: `${heartbeatSeconds} seconds`,
+      heartbeatTimeout: `${Math.min(heartbeatSeconds, mostHeartbeatSeconds)} seconds`,
       summary: clipped(summary),
     });
 }
@@ -88,6 +91,20 @@ export const hook = group({
   scheduleToCloseTimeout: '70 minutes',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
+
+/**
+ * Restoring a group: a store or an API server that is away for minutes ends nothing, and each attempt goes on where the
+ * last heartbeat was. Heartbeats leave a worker at most every four fifths of the timeout, and say what was stored up to
+ * two seconds before: with seven seconds at most eight are done again.
+ */
+export const restoring = group(
+  {
+    startToCloseTimeout: '2 hours',
+    scheduleToCloseTimeout: '3 hours',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+  },
+  7,
+);
 
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
 export const store = group({

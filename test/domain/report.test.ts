@@ -14,6 +14,7 @@ function anEnd(change: Partial<EndState> = {}): EndState {
     changed: true,
     drift: [],
     kept: [],
+    left: undefined,
     breakGlass: undefined,
     followUps: [],
     ...change,

@@ -1,10 +1,10 @@
 import type { Json } from '../../contracts/json.ts';
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
-import { differences, type Difference } from '../plan/paths.ts';
+import type { Difference } from '../plan/paths.ts';
 import { dropAt, isJsonObject } from './edit.ts';
 import { kindKey } from './kinds.ts';
-import { withoutServerFields } from './rules/generic.ts';
-import { merged, type RuleContext } from './rules/index.ts';
+import type { RuleContext } from './rules/index.ts';
+import { beyondUpdate, isAsWanted } from './rules/same.ts';
 
 /** What the comparison knows beside the two objects. */
 export interface ComparisonContext extends RuleContext {
@@ -78,10 +78,10 @@ export function compareRestored(
   context: ComparisonContext,
 ): Comparison {
   const kind = kindKey(wanted);
-  const should = withoutOwners(withoutServerFields(merged(wanted, live, context)));
-  const is = withoutOwners(withoutServerFields(live));
   const found = [
-    ...differences(should as unknown as Json, is as unknown as Json),
+    ...(isAsWanted(wanted, live, context)
+      ? []
+      : beyondUpdate(withoutOwners(wanted), withoutOwners(live), context)),
     ...missingOwners(owners, live.metadata.ownerReferences),
   ];
   const result: Comparison = { documented: [], undocumented: [] };

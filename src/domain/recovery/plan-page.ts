@@ -6,14 +6,7 @@ import { kindKey } from './kinds.ts';
 import { positionOf } from './order.ts';
 
 /** Worst first: what needs a decision before what goes by itself. */
-export const verdictOrder: readonly Verdict[] = [
-  'blocked',
-  'conflict',
-  'update',
-  'create',
-  'leftOut',
-  'unchanged',
-];
+const verdictOrder: readonly Verdict[] = ['blocked', 'conflict', 'update', 'create', 'leftOut', 'unchanged'];
 
 const titles: Record<Verdict, string> = {
   blocked: 'blocked, will not be restored',

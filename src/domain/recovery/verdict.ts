@@ -1,11 +1,12 @@
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import type { ConflictPolicy, ObjectVerdict, RestoreChange, Verdict } from '../../contracts/recovery.ts';
-import { differences, equalJson, type Difference } from '../plan/paths.ts';
+import { differences, type Difference } from '../plan/paths.ts';
 import type { Json } from '../../contracts/json.ts';
 import { excerpt } from '../text.ts';
 import { kindKey } from './kinds.ts';
 import { withoutServerFields } from './rules/generic.ts';
-import { merged, prepare, type RuleContext } from './rules/index.ts';
+import { merged, type RuleContext } from './rules/index.ts';
+import { isAsWanted } from './rules/same.ts';
 
 /** Everything that the verdict over one object depends on. */
 export interface Situation {
@@ -34,7 +35,7 @@ export const neverReplaced: Readonly<Record<string, string>> = {
 };
 
 /** Labels and annotations that say whose an object is. */
-export const identityMarks: readonly string[] = [
+const identityMarks: readonly string[] = [
   'app.kubernetes.io/instance',
   'app.kubernetes.io/name',
   'app.kubernetes.io/managed-by',
@@ -50,7 +51,8 @@ export function judge(situation: Situation): ObjectVerdict | 'dryRunNeeded' {
   if (live === undefined) return judgeMissing(situation);
   if (live.metadata.deletionTimestamp !== undefined)
     return verdict(situation, 'blocked', 'it is being deleted; start again when it is gone');
-  if (isSame(situation, live)) return verdict(situation, 'unchanged', 'it is as in the backup');
+  if (isAsWanted(situation.wanted, live, situation.context))
+    return verdict(situation, 'unchanged', 'it is as in the backup');
   const owner = someoneElses(situation.stored, live, situation.context);
   if (owner !== undefined)
     return verdict(situation, 'conflict', `the name is taken by another object: ${owner}`);
@@ -78,7 +80,7 @@ export function updateOf(
 }
 
 /** Whose a live object is when it is not the one of the backup; undefined when nothing speaks against it. */
-export function someoneElses(
+function someoneElses(
   stored: KubernetesObject,
   live: KubernetesObject,
   { dropped }: Pick<RuleContext, 'dropped'>,
@@ -137,9 +139,10 @@ function judgeRefused(situation: Situation, refused: string): ObjectVerdict {
 
 function judgeDifferent(situation: Situation, live: KubernetesObject, next: KubernetesObject): ObjectVerdict {
   const { wanted, policy, clusterScoped, context } = situation;
+  const data = Object.hasOwn(wanted, 'status');
   const changes = differences(
-    withoutServerFields(live) as unknown as Json,
-    withoutServerFields(next) as unknown as Json,
+    withoutServerFields(live, data) as unknown as Json,
+    withoutServerFields(next, data) as unknown as Json,
   ).map((one) => shown(wanted, one));
   if (changes.length === 0)
     return verdict(situation, 'unchanged', 'it differs only in what the server or a webhook fills in');
@@ -160,27 +163,6 @@ function judgeDifferent(situation: Situation, live: KubernetesObject, next: Kube
 /** Only the Namespace that the recovery goes into is its own although it is cluster-scoped. */
 function isForeignScope({ kind, metadata }: KubernetesObject, { into }: RuleContext): boolean {
   return metadata.namespace === undefined && !(kind === 'Namespace' && metadata.name === into);
-}
-
-/**
- * As the rules leave it, or as an update would leave it, the live object is the wanted one. Field by field both are
- * needed: the first alone would miss lists that an update joins, the second what rules take away from both.
- */
-function isSame({ wanted, context }: Situation, live: KubernetesObject): boolean {
-  const metadata = live.metadata as unknown as RuleContext['dropped']['metadata'];
-  const prepared = prepare(withoutOwners(live), { ...context, dropped: { metadata } });
-  if ('object' in prepared && equalObjects(prepared.object, wanted)) return true;
-  return equalObjects(withoutServerFields(merged(wanted, live, context)), withoutServerFields(live));
-}
-
-/** What a controller owns now may be what it was before: the rules for owned objects are for those of the backup. */
-function withoutOwners(live: KubernetesObject): KubernetesObject {
-  const { ownerReferences: ignored, ...metadata } = live.metadata;
-  return { ...live, metadata };
-}
-
-function equalObjects(left: KubernetesObject, right: KubernetesObject): boolean {
-  return equalJson(left as unknown as Json, right as unknown as Json);
 }
 
 function controllerOf({ metadata }: KubernetesObject): string | undefined {

@@ -125,6 +125,8 @@ export class Run {
   #deadline: string | undefined;
   #outcome: Outcome | undefined;
   #result: unknown;
+  /** What was written and stays whatever happens, once anything was. */
+  #left: string | undefined;
 
   constructor(procedure: string, options: RunOptions) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
@@ -431,6 +433,11 @@ export class Run {
     this.#undos.forget();
   }
 
+  /** From now on something is written that stays, proven or not: `what` says so in the report of a run that fails. */
+  leaves(what: string): void {
+    this.#left = what;
+  }
+
   /** Checks after the change. Fail throws; unknown pauses and asks, and never passes by itself. */
   async prove(name: string, plan: Plan, check: () => Promise<Proof>): Promise<void> {
     const proof = await this.step(
@@ -543,7 +550,8 @@ export class Run {
         : await this.#end(error.outcome, error.message, error.message);
     const first = this.#explain(error);
     const stopped = first.type === 'Aborted' || first.type === 'Cancelled' || first.type === 'Flooded';
-    if (nothingToUndo && stopped) return await this.#end('aborted', first.message, first.message);
+    if (nothingToUndo && stopped && this.#left === undefined)
+      return await this.#end('aborted', first.message, first.message);
     const report = await this.#end(outcome, first.message, first.message, first.type);
     throw ApplicationFailure.create({
       type: outcome,
@@ -564,12 +572,13 @@ export class Run {
   }
 
   async #askAboutUnknown(name: string, plan: Plan, proof: Proof): Promise<void> {
-    const question = `The proof could not be obtained (${proof.evidence.join('; ')}). Approve to keep the change, reject to undo it.`;
+    const stays = this.#left !== undefined;
+    const question = `The proof could not be obtained (${proof.evidence.join('; ')}). ${stays ? 'Approve to accept that, reject to end the run as failed; what it wrote stays.' : 'Approve to keep the change, reject to undo it.'}`;
     const answer = await this.ask(name, {
       question,
       planHash: plan.hash,
       target: plan.target,
-      onReject: 'the run undoes its change and ends',
+      onReject: stays ? 'the run ends as failed, what it wrote stays' : 'the run undoes its change and ends',
     }).catch((error: unknown) => {
       if (!(error instanceof RunEnded)) throw error;
       return undefined;
@@ -611,6 +620,7 @@ export class Run {
       error,
       errorType,
       kept: this.#kept,
+      left: this.#left,
       followUps: [...this.#followUps].flatMap(([sentence, { lasting }]) =>
         lasting || outcome === 'succeeded' ? [sentence] : [],
       ),

@@ -31,8 +31,8 @@ export const genericRules: KindRules = {
     {
       about: 'status',
       does: 'drops',
-      because: 'it describes pods, volumes and addresses that are gone; controllers write it anew',
-      edit: (object) => dropAt(object, ['status']),
+      because:
+        'it describes pods, volumes and addresses that are gone; controllers write it anew. Backups do not have it, unless it is a field like others in its kind',
     },
     {
       about: 'metadata.ownerReferences',
@@ -76,16 +76,21 @@ export const genericRules: KindRules = {
   ],
 };
 
-/** An object without what the server sets, its status, and the mark of whoever of ours wrote it last. */
-export function withoutServerFields(object: KubernetesObject): KubernetesObject {
-  return withoutMark(dropAt(withoutServerMetadata(object), ['status']));
+/**
+ * An object without what the server sets, its status (unless that is a field like others), and the mark of whoever of
+ * ours wrote it last.
+ */
+export function withoutServerFields(object: KubernetesObject, statusIsData: boolean): KubernetesObject {
+  const bare = withoutMark(withoutServerMetadata(object));
+  return statusIsData ? bare : dropAt(bare, ['status']);
 }
 
 function withoutServerMetadata(object: KubernetesObject): KubernetesObject {
   return editAt(object, ['metadata'], (value) => withoutMembers(value, (key) => ofTheServer.has(key)));
 }
 
-function withoutMark(object: KubernetesObject): KubernetesObject {
+/** An object without the mark of whoever of ours wrote it last. */
+export function withoutMark(object: KubernetesObject): KubernetesObject {
   return dropAnnotations(object, (name) => name === changeAnnotation);
 }
 

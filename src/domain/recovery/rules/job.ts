@@ -51,13 +51,14 @@ export const cronJobRules: KindRules = {
   ],
 };
 
-function hasEnded({ dropped }: RuleContext): boolean {
-  const conditions = dropped.status?.['conditions'];
+function hasEnded({ dropped: { status } }: RuleContext): boolean {
+  if (!isJsonObject(status)) return false;
+  const { conditions, completionTime } = status;
   return (
-    dropped.status?.['completionTime'] !== undefined ||
+    completionTime !== undefined ||
     (Array.isArray(conditions) ? conditions : [])
       .filter(isJsonObject)
-      .some(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True')
+      .some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True')
   );
 }
 

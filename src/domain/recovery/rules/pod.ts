@@ -10,7 +10,8 @@ export const podRules: KindRules = {
       about: 'a pod that has ended',
       does: 'leaves the object out',
       because: 'it has done its work; restored it would do it once more',
-      leavesOut: (_pod, { dropped }) => isOneOf(dropped.status?.['phase'], 'Succeeded', 'Failed'),
+      leavesOut: (_pod, { dropped: { status } }) =>
+        isJsonObject(status) && isOneOf(status['phase'], 'Succeeded', 'Failed'),
     },
     {
       about: 'a mirror of a pod that a node runs by itself',

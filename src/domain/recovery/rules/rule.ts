@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../contracts/json.ts';
+import type { Dropped } from '../../../contracts/backup-manifest.ts';
 import type { KubernetesObject } from '../../../contracts/kubernetes.ts';
 
 /** What a rule may go by beside the object itself. */
@@ -9,7 +9,7 @@ export interface RuleContext {
   /** The namespace that its objects go to. */
   into: string;
   /** What the stored form leaves out and the index keeps. */
-  dropped: { metadata: JsonObject; status?: JsonObject };
+  dropped: Dropped;
   /** Whether a volume is there, or comes back too, and waits for the claim of this backup. */
   volumeKept: (name: string) => boolean;
   /** Whether an autoscaler of the backup or of the cluster decides over the replicas of this workload. */
