@@ -10,6 +10,7 @@ import {
   type Edit,
 } from './support/disturbances.ts';
 import {
+  killedAfterAnswer,
   killedAfterWrite,
   killedAtEnd,
   killedAtStart,
@@ -38,10 +39,11 @@ type Place = Omit<Case, 'scenario' | 'reference'>;
 /** Every case of a scenario, as far as it goes: with real pods only what the points without pods cannot show. */
 export function casesOf(scenario: Scenario, reference: Reference): Case[] {
   const { activities } = reference;
-  const { realPods, extent } = scenario;
+  const { realPods, extent, outside } = scenario;
   const harmed = realPods ? activities.filter(({ requests }) => requests > 0) : activities;
   const places = [
     ...(extent === 'few' ? fewPoints(activities) : harmed.flatMap(allPoints)),
+    ...(outside === undefined ? [] : harmed.flatMap(readingPoints)),
     ...(realPods
       ? [{ fault: 'watches broken off, then 410', activity: '', point: '', inflict: watchesBroken }]
       : []),
@@ -55,6 +57,18 @@ export function casesOf(scenario: Scenario, reference: Reference): Case[] {
 /** A worker killed at every point of an activity, and a late write of one that writes. */
 function allPoints(activity: ActivityRecord): Place[] {
   return [...killPoints(activity), ...latePoints(activity)].map(at(activity));
+}
+
+/** An activity that writes to a store reads a lot before: killed in the middle of that. */
+function readingPoints(activity: ActivityRecord): Place[] {
+  const { requests, writes } = activity;
+  if (requests < 2 || writes > 0) return [];
+  const middle = Math.ceil(requests / 2);
+  const point = `after answer ${middle} of ${requests}`;
+  return [
+    at(activity)({ fault: 'worker killed', point, inflict: killedAfterAnswer(activity, middle) }),
+    at(activity)({ fault: 'API server away for 60 s', point: 'start', inflict: apiServerAway(activity) }),
+  ];
 }
 
 function fewPoints(activities: ActivityRecord[]): Place[] {

@@ -4,12 +4,17 @@ import { rollingUpdateSteps } from '../../src/contracts/rolling-update.ts';
 import type { Decision, Gate, Outcome } from '../../src/contracts/run.ts';
 import { deployDemo } from '../../src/local/demo-target.ts';
 import { stack } from '../support/stack.ts';
+import { backupSection, makeKeys, storePrivateKeys } from '../support/backups.ts';
 import { sleeperProfile } from '../support/sleeper.ts';
 import { demoProfile, image } from '../support/world.ts';
+import { backupsLeft } from './support/backups-left.ts';
+import { scratch } from './support/scratch.ts';
 
 /** Where a scenario plays: a namespace of its own. */
 export interface Place {
   namespace: string;
+  /** Of the profiles; the target's is `<namespace>.yaml`. */
+  targetsFolder: string;
   kubectl: (...line: string[]) => Promise<string>;
 }
 
@@ -26,6 +31,8 @@ export interface Scenario {
   outcome: Outcome;
   /** What the Deployment holds only while the change is made, as text. */
   leaves: string;
+  /** What it leaves outside of the cluster, such as a backup: the same whatever happens to the workers. */
+  outside?: (place: Place) => Promise<string[]>;
   /** Pods that really run: slow, so that only the faults about pods are tried. */
   realPods: boolean;
   /**
@@ -53,6 +60,23 @@ const updatedSleeper: typeof sleeper = {
     await place.kubectl('set', 'image', 'deployment/alecs-server', 'sleeper=sleeper:2');
     await place.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=60s');
   },
+};
+
+const backupKeys = await makeKeys();
+
+/** The same with keys, so that it can be backed up. What is stored does not depend on when pods or events come. */
+const backedUpSleeper: Pick<Scenario, 'prepare' | 'profile' | 'realPods' | 'outside'> = {
+  ...sleeper,
+  async prepare(place) {
+    await sleeper.prepare(place);
+    await storePrivateKeys(place.namespace, backupKeys);
+    backupSection(place.targetsFolder, place.namespace, backupKeys);
+  },
+  profile: (namespace) => ({
+    ...sleeperProfile(namespace),
+    backup: backupSection(scratch('keys'), namespace, backupKeys),
+  }),
+  outside: ({ namespace }) => backupsLeft(namespace, backupKeys),
 };
 
 /** Two of them. */
@@ -203,5 +227,15 @@ export const scenarios: Scenario[] = [
     decide: () => 'approve',
     outcome: 'succeeded',
     extent: 'few',
+  },
+  {
+    name: 'backup',
+    procedure: 'backup',
+    input: {},
+    leaves: '',
+    ...backedUpSleeper,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
   },
 ];

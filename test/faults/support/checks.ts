@@ -24,6 +24,7 @@ export function mustEqual(ending: Ending, reference: Ending): string {
   mustBeSame('state', ending.state, reference.state);
   mustHaveFreeLock(ending);
   mustBeSame('audit log', ending.audit, reference.audit);
+  mustBeSame('what is left outside', ending.outside, reference.outside);
   const effects = withoutRepeats(ending.effects);
   const expected = withoutRepeats(reference.effects);
   mustBeSame('effects', effects.once, expected.once);

@@ -36,6 +36,14 @@ export function killedAfterWrite({ id }: ActivityRecord, write: number): Fault {
   }));
 }
 
+/** The API server has given the activity its n-th answer; the worker does not know. */
+export function killedAfterAnswer({ id }: ActivityRecord, answer: number): Fault {
+  let seen = 0;
+  return killed((strike) => ({
+    requestAnswered: (request) => (request.task?.id === id && ++seen === answer ? strike() : 'forward'),
+  }));
+}
+
 /** The activity has done everything; Temporal does not know. */
 export function killedAtEnd({ id }: ActivityRecord): Fault {
   return killed((strike) => ({ taskReporting: (task) => (task.id === id ? strike() : 'forward') }));

@@ -33,6 +33,8 @@ export interface Ending {
   effects: string[];
   /** What the target's audit log tells, entry by entry. */
   audit: string[];
+  /** What was left outside of cluster and log. */
+  outside: string[];
 }
 
 /** An ending of an undisturbed run, with what its activities did on the way. */
@@ -74,7 +76,7 @@ export class Stage {
   private constructor(scenario: Scenario, client: Client, temporal: OwnTemporal | undefined) {
     const namespace = unique('faults');
     this.scenario = scenario;
-    this.place = { namespace, kubectl: kubectlIn(namespace) };
+    this.place = { namespace, kubectl: kubectlIn(namespace), targetsFolder: this.#folder };
     this.#lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -159,6 +161,7 @@ export class Stage {
       state: await this.settledState(),
       effects: [...this.journal.effects],
       audit: await this.#auditLog(),
+      outside: (await this.scenario.outside?.(this.place)) ?? [],
     };
   }
 
