@@ -116,7 +116,10 @@ function sortedBy<T>(items: T[], keyOfItem: (item: T) => string): T[] {
   return [...items].sort((left, right) => (keyOfItem(left) < keyOfItem(right) ? -1 : 1));
 }
 
-/** @throws BackupRefused unless the manifest that is there says the same as this one, but for the time */
+/**
+ * @throws BackupRefused unless the manifest that is there says the same as this one. The time of an earlier attempt is
+ * another one, and a worker elsewhere may know the API server by another address.
+ */
 async function refuseOther(
   store: BackupStore,
   place: BackupTarget,
@@ -125,8 +128,8 @@ async function refuseOther(
   signal: AbortSignal,
 ): Promise<void> {
   const { manifest } = await openManifest(store, place.target, place.backupId, signers, signal);
-  const timeless = (one: BackupManifest): string => renderSigned({ ...one, completedAt: mine.completedAt });
-  if (timeless(manifest) === timeless(mine)) return;
+  const { completedAt, cluster, versions } = mine;
+  if (renderSigned({ ...manifest, completedAt, cluster, versions }) === renderSigned(mine)) return;
   throw failure(
     'BackupRefused',
     `${store.locationOf(keyOf(place, backupFiles.manifest))} is there already and is another one than this run would write`,

@@ -148,17 +148,18 @@ describe('committing', () => {
   test('twice is committing once', async () => {
     const place = await aPlace();
     const transferred = [await run(place, () => [[configMap('a')]])];
-    const commit = (completedAt: string): ReturnType<typeof commitBackup> =>
+    // The second attempt is made by a worker that reaches the API server by another address.
+    const commit = (completedAt: string, server: string): ReturnType<typeof commitBackup> =>
       commitBackup(
         place.place,
         names,
         place.opening.signers,
-        { ...aContent(), transferred, completedAt },
+        { ...aContent(), transferred, completedAt, server },
         signal,
       );
-    const first = await commit('2026-03-01T03:00:05.000Z');
+    const first = await commit('2026-03-01T03:00:05.000Z', 'https://10.0.0.1');
     const bytes = place.store.files.get('backups/shop/20260301-030000-0a1b2c3d/manifest.asc');
-    const second = await commit('2026-03-01T03:00:09.000Z');
+    const second = await commit('2026-03-01T03:00:09.000Z', 'https://kubernetes.default.svc');
     expect(second.objects).toBe(first.objects);
     expect(place.store.files.get('backups/shop/20260301-030000-0a1b2c3d/manifest.asc')).toBe(bytes);
   });
