@@ -18,7 +18,7 @@ import { transferAll } from './steps/transfer-objects.ts';
 
 /** Backup: every object of the target's namespace and what it needs, encrypted and signed. Page: docs/runbooks/backup.md */
 export async function backup(input?: BackupRequest, carried?: unknown): Promise<RunReport> {
-  const run = beginRun('backup', { input, carried });
+  const run = beginRun('backup', { input, carried, quiet: true });
   try {
     const asked = { schema: backupRequestSchema, input, example: backupExample };
     const { request, target } = await checkReadingRequest(run, steps.check, asked);

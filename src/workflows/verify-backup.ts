@@ -15,7 +15,7 @@ import { checkReadingRequest } from './steps/check-request.ts';
 
 /** Verification: a backup is read back as a whole, from each location. Page: docs/runbooks/verify-backup.md */
 export async function verifyBackup(input?: VerifyBackupRequest, carried?: unknown): Promise<RunReport> {
-  const run = beginRun('verifyBackup', { input, carried });
+  const run = beginRun('verifyBackup', { input, carried, quiet: true });
   try {
     const asked = { schema: verifyBackupRequestSchema, input, example: verifyBackupExample };
     const { request, target } = await checkReadingRequest(run, steps.check, asked);

@@ -18,6 +18,7 @@ import { readBackupKeys, readPublicKeys, type BackupPublicKeys } from './keys.ts
 import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { runHook } from './run-hook.ts';
 import type { BackupTarget } from './seal.ts';
+import { tellOfBackup, tellOfVerification } from './tell.ts';
 import { transfer } from './transfer.ts';
 import { verifyBackup } from './verify.ts';
 
@@ -152,13 +153,21 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
       act((signal) => {
         const { target } = content;
         const gateway = gatewayFor(target);
-        return withPlace({ target, backupId }, signal, (place, _policy, publicKeys) => {
+        return withPlace({ target, backupId }, signal, async (place, _policy, publicKeys) => {
           const { fingerprints, signing } = publicKeys;
           const names = {
             recipients: [fingerprints.online, fingerprints.escrow],
             signer: fingerprints.signing[0] ?? '',
           };
-          return commitBackup(place, names, signing, { ...content, server: gateway.server }, signal);
+          const committed = await commitBackup(
+            place,
+            names,
+            signing,
+            { ...content, server: gateway.server },
+            signal,
+          );
+          tellOfBackup(place.target, committed);
+          return committed;
         });
       }),
 
@@ -197,7 +206,9 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
           if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
           const opening = { privateKeys, signers: publicKeys.signing, signingKey };
           const asked = { run, target: target.profile.target, backupId };
-          return await verifyBackup(store, asked, opening, signal, say);
+          const verdict = await verifyBackup(store, asked, opening, signal, say);
+          tellOfVerification(asked.target, verdict, Date.now());
+          return verdict;
         }),
       ),
   };

@@ -95,12 +95,13 @@ export class Chronicle {
     this.#trail.flush(plan.target);
   }
 
-  /** The end: everything that is not told yet. */
-  async close(target: Target, record: RunRecord): Promise<AuditState> {
+  /** The end: everything that is not told yet. `quiet`: people are told only when something is not as it should be. */
+  async close(target: Target, record: RunRecord, quiet: boolean): Promise<AuditState> {
     const sentence = `${record.outcome}: ${record.headline.join(' ')}`;
     for (const event of lastEvents(record)) this.#trail.tell(event);
     this.#trail.tell({ kind: 'outcome', sentence });
-    this.#notices.send(target, 'runEnded', { event: 'runEnded', outcome: record.outcome, sentence });
+    if (!quiet || !isAsItShouldBe(record))
+      this.#notices.send(target, 'runEnded', { event: 'runEnded', outcome: record.outcome, sentence });
     return await this.#trail.finish(target);
   }
 
@@ -120,6 +121,11 @@ export class Chronicle {
       deadline,
     });
   }
+}
+
+function isAsItShouldBe({ outcome, proofs }: RunRecord): boolean {
+  const good = outcome === 'succeeded' || outcome === 'planned';
+  return good && proofs.every(({ verdict }) => verdict === 'pass');
 }
 
 function lastEvents({ undo, controls }: RunRecord): Pick<AuditEvent, 'kind' | 'sentence' | 'who'>[] {

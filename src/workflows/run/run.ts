@@ -72,6 +72,8 @@ export interface RunOptions {
   carried: unknown;
   /** A repair is not stopped by a freeze, and may be started as an emergency. */
   repair?: boolean;
+  /** Made again and again by a schedule: people are told of its end only when something is not as it should be. */
+  quiet?: boolean;
 }
 
 /** The headings of a procedure's page that stand for the shared part of a change. */
@@ -595,7 +597,10 @@ export class Run {
       if (!allHandlersFinished()) await condition(allHandlersFinished, '1 minute');
       const ended = this.#endedRun(outcome, what, error, errorType);
       const { target } = ended;
-      const audit = target === undefined ? undefined : await this.#chronicle.close(target, recordOf(ended));
+      const audit =
+        target === undefined
+          ? undefined
+          : await this.#chronicle.close(target, recordOf(ended), this.#options.quiet === true);
       const record = recordOf({ ...ended, ...(audit === undefined ? {} : { audit }) });
       const evidence = await storeEvidence(record, this.#chronicle.unwritten);
       await this.#lock.releaseAtEnd(outcome === 'undoFailed');
