@@ -1,5 +1,10 @@
 /** How writes of the lock stand among the effects of a run. */
-export const lockEffects = { taken: 'lock taken', noted: 'lock noted', released: 'lock released' } as const;
+export const lockEffects = {
+  taken: 'lock taken',
+  noted: 'lock noted',
+  released: 'lock released',
+  signed: 'lock told of a checkpoint',
+} as const;
 
 /** Effects without what a second attempt wrote once more alike, and what that was. */
 export interface Effects {
@@ -8,13 +13,13 @@ export interface Effects {
 }
 
 /**
- * A note on the lock and giving it back are written again by a second attempt, alike but for the time: harmless, and
- * said. Taking it is not, nor is anything else.
+ * A note on the lock, a checkpoint, and giving it back are written again by a second attempt, alike but for the time:
+ * harmless, and said. Taking it is not, nor is anything else.
  */
 export function withoutRepeats(effects: string[]): Effects {
   const isRepeat = (effect: string, index: number): boolean =>
     effect === effects[index - 1] &&
-    (effect.startsWith(lockEffects.noted) || effect.startsWith(lockEffects.released));
+    [lockEffects.noted, lockEffects.released, lockEffects.signed].some((name) => effect.startsWith(name));
   return {
     once: effects.filter((effect, index) => !isRepeat(effect, index)),
     repeated: [...new Set(effects.filter(isRepeat))],
@@ -35,7 +40,8 @@ export function changesOf(effects: string[]): string[] {
 /** What a run wrote outside of its lock, or a lock that it took twice; undefined when there is no such thing. */
 export function outsideOfLock(effects: string[]): string | undefined {
   let held = false;
-  for (const effect of effects) {
+  // A checkpoint of the audit log lies on the same object, and needs no lock.
+  for (const effect of effects.filter((one) => one !== lockEffects.signed)) {
     if (effect === lockEffects.taken ? held : !effect.startsWith(lockEffects.released) && !held)
       return effect;
     if (effect === lockEffects.taken) held = true;

@@ -1,3 +1,4 @@
+import { auditNames } from '../../../src/contracts/audit.ts';
 import type { Json } from '../../../src/contracts/json.ts';
 import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
 import { lockAnnotations, type Leftover } from '../../../src/contracts/lock.ts';
@@ -22,6 +23,7 @@ export class Journal {
   /** Accepted writes that changed something, in their order. */
   readonly effects: string[] = [];
   readonly #versions = new Set<string>();
+  #checkpoint: string | undefined;
   readonly #plain: (text: string) => string;
 
   /** `plain` takes out of a text what differs between two runs of one scenario. */
@@ -42,10 +44,24 @@ export class Journal {
     if (!request.mutating || answer.status >= 300 || !changed) return;
     const { pathname } = new URL(request.path, 'http://api');
     if (pathname.includes('/leases')) {
-      this.effects.push(lockEffect(JSON.parse(request.body) as KubernetesObject));
+      this.effects.push(this.#lockEffect(JSON.parse(request.body) as KubernetesObject));
       return;
     }
     this.effects.push(this.#plain(`${request.method} ${pathname} ${withoutPins(request.body)}`));
+  }
+
+  /** What a write makes of the lock; its times and versions differ from run to run. */
+  #lockEffect({ metadata: { annotations = {} } }: KubernetesObject): string {
+    const checkpoint = annotations[auditNames.checkpoint];
+    if (checkpoint !== this.#checkpoint) {
+      this.#checkpoint = checkpoint;
+      return lockEffects.signed;
+    }
+    const leftover = annotations[lockAnnotations.leftover];
+    const noted = leftover === undefined ? '' : describeLeftover(JSON.parse(leftover) as Leftover);
+    if (annotations[lockAnnotations.holder] === undefined)
+      return `${lockEffects.released}${noted === '' ? '' : `, still ${noted}`}`;
+    return noted === '' ? lockEffects.taken : `${lockEffects.noted} ${noted}`;
   }
 
   #count({ task, mutating }: TracedRequest): void {
@@ -57,15 +73,6 @@ export class Journal {
     }
     record.requests += 1;
   }
-}
-
-/** What a write makes of the lock; its times and versions differ from run to run. */
-function lockEffect({ metadata: { annotations = {} } }: KubernetesObject): string {
-  const leftover = annotations[lockAnnotations.leftover];
-  const noted = leftover === undefined ? '' : describeLeftover(JSON.parse(leftover) as Leftover);
-  if (annotations[lockAnnotations.holder] === undefined)
-    return `${lockEffects.released}${noted === '' ? '' : `, still ${noted}`}`;
-  return noted === '' ? lockEffects.taken : `${lockEffects.noted} ${noted}`;
 }
 
 function describeLeftover({ step, undo }: Leftover): string {
