@@ -25,6 +25,9 @@ export interface TracedRequest extends ApiRequest {
   task: ActivityTask | undefined;
 }
 
+/** What runs beside other activities and never asks the API server: what is asked meanwhile is of the others. */
+const silent = ['appendAudit', 'notify', 'checkDecision', 'resolveTarget', 'storeReport'];
+
 /** Told of everything that passes between one worker and its servers; any of it may be lost on its way. */
 export interface WorkerTap {
   taskArriving?: (task: ActivityTask) => Promise<void> | void;
@@ -62,7 +65,10 @@ export class WorkerProcess {
     const folder = scratch('worker');
     const tap = tapFor(() => started);
     const open: ActivityTask[] = [];
-    const traced = (request: ApiRequest): TracedRequest => ({ ...request, task: open.at(-1) });
+    const traced = (request: ApiRequest): TracedRequest => ({
+      ...request,
+      task: open.findLast(({ type }) => !silent.includes(type)),
+    });
     const temporal = await startTemporalProxy(place.temporalAddress, {
       arriving: async (task) => {
         open.push(task);
