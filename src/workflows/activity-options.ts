@@ -34,10 +34,13 @@ export const read = group({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 
-/** Who decided: someone waits in front of a screen for the answer. */
+/**
+ * Who decided: someone waits in front of a screen for the answer. Long enough that the next worker is there when one
+ * dies meanwhile: what came by a signal would be lost without a word.
+ */
 export const identify = group({
   startToCloseTimeout: '10 seconds',
-  scheduleToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '2 minutes',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '5 seconds' },
 });
 
