@@ -15,6 +15,7 @@ const checks = [
   ['format', [inPackages('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level', 'warn', '.']],
   ['lockfile', [join(root, 'scripts', 'complete-lockfile.mjs'), '--check']],
   ['schemas', [join(root, 'scripts', 'write-schemas.ts'), '--check']],
+  ['pages', [join(root, 'scripts', 'write-pages.ts'), '--check']],
   ['types', [inPackages('typescript', 'bin', 'tsc'), '--noEmit']],
   ['lint', [inPackages('eslint', 'bin', 'eslint.js'), '.', '--max-warnings', '0']],
   [

@@ -5,11 +5,13 @@ import type { TargetProfile } from '../contracts/target.ts';
 
 /** Verbs on one resource of Kubernetes that a worker needs for a target. */
 export interface Permission {
-  /** Empty for the core group. */
+  /** Empty for the core group, `*` for every group. */
   apiGroup: string;
+  /** `*` for every one. */
   resource: string;
   subresource?: string;
-  namespace: string;
+  /** Undefined: in the whole cluster, by a ClusterRole. */
+  namespace: string | undefined;
   /** Only these objects; without it every one of the namespace. */
   names?: string[];
   verbs: string[];
@@ -17,6 +19,8 @@ export interface Permission {
   why: string;
   /** Runs go on without it, and their plans say `unknown`. */
   optional?: true;
+  /** What they do instead, when it is something else than that; the end of "a run …". */
+  instead?: string;
 }
 
 /**
@@ -110,7 +114,59 @@ export function permissionsFor(profile: TargetProfile): Permission[] {
       why: 'sign checkpoints of the audit log',
       optional: true,
     },
+    ...backupReadingPermissions(profile),
     ...backupKeyPermissions(profile),
+  ];
+}
+
+const list = { apiGroup: '*', resource: '*', verbs: ['list'] };
+
+/**
+ * What a backup reads. `list` shows whole objects. `get` on everything would be more than reading: it also opens
+ * `pods/exec` and the proxies.
+ */
+function backupReadingPermissions({ namespace, backup }: TargetProfile): Permission[] {
+  if (backup === undefined) return [];
+  const partial = { optional: true, instead: 'makes partial backups' } as const;
+  return [
+    { ...list, namespace, why: 'back up every kind that there is' },
+    {
+      ...list,
+      namespace: undefined,
+      why: 'back up what the namespace needs of the cluster',
+      ...partial,
+    },
+    ...(backup.logs.sinceSeconds === 0
+      ? []
+      : [
+          {
+            apiGroup: '',
+            resource: 'pods',
+            subresource: 'log',
+            namespace,
+            verbs: ['get'],
+            why: 'back up logs',
+            ...partial,
+          },
+        ]),
+    ...hookPermissions(namespace, backup),
+  ];
+}
+
+function hookPermissions(namespace: string, { hooks }: NonNullable<TargetProfile['backup']>): Permission[] {
+  const names = [...new Set([...hooks.before, ...hooks.after].map(({ workload }) => workload))].sort();
+  if (names.length === 0) return [];
+  const why = 'run the hooks of a backup';
+  return [
+    ...['deployments', 'statefulsets', 'daemonsets'].map((resource) => ({
+      apiGroup: 'apps',
+      resource,
+      namespace,
+      names,
+      verbs: ['get'],
+      why,
+    })),
+    { apiGroup: '', resource: 'pods', subresource: 'exec', namespace, verbs: ['get', 'create'], why },
   ];
 }
 
@@ -161,6 +217,10 @@ export function ruleLine(permission: Permission, verbs = permission.verbs): stri
   const { apiGroup, resource, subresource, names } = permission;
   const path = subresource === undefined ? resource : `${resource}/${subresource}`;
   const only = names === undefined ? '' : ` resourceNames: [${names.join(', ')}],`;
-  const group = apiGroup === '' ? "''" : apiGroup;
-  return `- { apiGroups: [${group}], resources: [${path}],${only} verbs: [${verbs.join(', ')}] }`;
+  return `- { apiGroups: [${quoted(apiGroup)}], resources: [${quoted(path)}],${only} verbs: [${verbs.join(', ')}] }`;
+}
+
+/** YAML would take an empty word for nothing, and a star for a reference. */
+function quoted(word: string): string {
+  return word === '' || word === '*' ? `'${word}'` : word;
 }

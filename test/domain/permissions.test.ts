@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
 import { targetProfileSchema, type TargetProfile } from '../../src/contracts/target.ts';
-import { permissionsFor, resourceName, ruleLine } from '../../src/domain/permissions.ts';
+import { permissionsFor, resourceName, ruleLine, type Permission } from '../../src/domain/permissions.ts';
 
 interface Role {
   kind: string;
@@ -41,7 +41,7 @@ function granted(): string[] {
 
 function needed(): string[] {
   return permissionsFor(profile).flatMap(
-    ({ apiGroup, resource, subresource, namespace, names = ['*'], verbs }) =>
+    ({ apiGroup, resource, subresource, namespace = '', names = ['*'], verbs }) =>
       names.flatMap((name) =>
         verbs.map((verb) =>
           [namespace, verb, [resource, subresource].filter(Boolean).join('/'), apiGroup, name].join(' '),
@@ -109,13 +109,74 @@ test('of all Secrets only the audit key can be read: a rollback says what it cou
 
 const backup = { keys: { signing: ['keys/s.asc'], online: 'keys/on.asc', escrow: 'keys/esc.asc' } };
 
+/** What a profile needs more when it has backups. */
+function neededForBackup(more: Record<string, unknown> = {}): Permission[] {
+  const without = permissionsFor(profile).map((one) => JSON.stringify(one));
+  const all = permissionsFor(targetProfileSchema.parse({ ...profile, backup: { ...backup, ...more } }));
+  return all.filter((one) => !without.includes(JSON.stringify(one)));
+}
+
 test('with backups a worker may read the Secret of this target with their keys, and no other one', () => {
-  const withBackup = targetProfileSchema.parse({ ...profile, backup });
-  const added = permissionsFor(withBackup).slice(permissionsFor(profile).length);
-  expect(added).toMatchObject([
-    { resource: 'secrets', namespace: 'runbooks', names: ['runbook-backup-alecs'], verbs: ['get'] },
-  ]);
+  const added = neededForBackup().filter((one) => resourceName(one) === 'secrets');
+  expect(added).toMatchObject([{ namespace: 'runbooks', names: ['runbook-backup-alecs'], verbs: ['get'] }]);
   expect(added[0]?.optional).toBeUndefined();
+});
+
+test('with backups a worker lists everything, and gets logs alone: get on everything would allow exec', () => {
+  const added = neededForBackup().filter((one) => resourceName(one) !== 'secrets');
+  expect(added.map((one) => [one.namespace, one.optional ?? false, ruleLine(one)])).toEqual([
+    ['alecs', false, "- { apiGroups: ['*'], resources: ['*'], verbs: [list] }"],
+    [undefined, true, "- { apiGroups: ['*'], resources: ['*'], verbs: [list] }"],
+    ['alecs', true, "- { apiGroups: [''], resources: [pods/log], verbs: [get] }"],
+  ]);
+  for (const one of added) expect(parse(ruleLine(one))).toHaveLength(1);
+});
+
+test('logs that are not backed up are not read', () => {
+  expect(neededForBackup({ logs: { sinceSeconds: 0 } }).map(resourceName)).not.toContain('pods/log');
+});
+
+test('hooks are run in the workloads that they name, and these are looked up', () => {
+  const hook = (name: string, workload: string): object => ({
+    name,
+    workload,
+    container: 'main',
+    command: ['true'],
+  });
+  const hooks = { before: [hook('a', 'database'), hook('b', 'web')], after: [hook('c', 'database')] };
+  const added = neededForBackup({ hooks }).filter(({ why }) => why.includes('hooks'));
+  expect(added.map((one) => [resourceName(one), one.names ?? [], one.verbs])).toEqual([
+    ['deployments.apps', ['database', 'web'], ['get']],
+    ['statefulsets.apps', ['database', 'web'], ['get']],
+    ['daemonsets.apps', ['database', 'web'], ['get']],
+    ['pods/exec', [], ['get', 'create']],
+  ]);
+});
+
+test('the manifest has the roles of backups ready, as a comment', () => {
+  const text = readFileSync(file, 'utf8').replaceAll(/^# ?/gm, '');
+  const roles = ['ClusterRole', 'Role'].map((kind) => {
+    const start = new RegExp(
+      `^apiVersion: rbac.*\\nkind: ${kind}\\nmetadata:\\n  name: runbook-backup`,
+      'm',
+    ).exec(text);
+    return parse(text.slice(start?.index ?? text.length).split(/^---$/m)[0] ?? '') as Role;
+  });
+  expect(roles.map(({ rules }) => rules)).toEqual([
+    [
+      { apiGroups: ['*'], resources: ['*'], verbs: ['list'] },
+      { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+    ],
+    [
+      {
+        apiGroups: ['apps'],
+        resources: ['deployments', 'statefulsets', 'daemonsets'],
+        resourceNames: ['alecs-server'],
+        verbs: ['get'],
+      },
+      { apiGroups: [''], resources: ['pods/exec'], verbs: ['get', 'create'] },
+    ],
+  ]);
 });
 
 test('the manifest has the rule for the keys of backups ready, as a comment', () => {

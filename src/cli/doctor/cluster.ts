@@ -243,17 +243,19 @@ async function checkPermission(
   target: string,
   permission: Permission,
 ): Promise<Finding | undefined> {
-  const { namespace, names = [], why, optional = false } = permission;
+  const { namespace, names = [], why, optional = false, instead = 'says "unknown"' } = permission;
   const resource = resourceName(permission);
-  const check = `target ${target}, permission on ${resource}`;
+  const check = `target ${target}, permission on ${resource}${namespace === undefined ? ' of the cluster' : ''}`;
   try {
     const missing = await missingVerbs(gateway, permission);
     if (missing.length === 0) return undefined;
     const what = [resource, names.join(', ')].filter((part) => part !== '').join(' ');
-    const found = `may not ${missing.join(', ')} ${what} in namespace ${namespace}; a run needs it to ${why}`;
-    const mend = `Add to the rules of a Role that is bound to this account in namespace ${namespace}: ${ruleLine(permission, missing)}`;
+    const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
+    const found = `may not ${missing.join(', ')} ${what} ${where}; a run needs it to ${why}`;
+    const role = namespace === undefined ? 'ClusterRole' : 'Role';
+    const mend = `Add to the rules of a ${role} that is bound to this account ${where}: ${ruleLine(permission, missing)}`;
     return optional
-      ? unknown(check, `${found}, and says "unknown" without it`, mend)
+      ? unknown(check, `${found}, and ${instead} without it`, mend)
       : failed(check, found, mend);
   } catch (error) {
     const mend = 'Bind the ClusterRole system:basic-user to this account, so that it may ask what it may.';
@@ -273,7 +275,7 @@ const accessSchema = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 async function isAllowed(
   gateway: KubernetesGateway,
-  { apiGroup, resource, subresource, namespace }: Permission,
+  { apiGroup, resource, subresource, namespace = '' }: Permission,
   verb: string,
   name: string,
 ): Promise<boolean> {

@@ -12,7 +12,7 @@ export interface ServedResource extends ApiResource {
 }
 
 /** A version of an API group whose kinds the API server could not tell. */
-export interface UnavailableApi {
+interface UnavailableApi {
   apiVersion: string;
   /** Safe to show. */
   why: string;

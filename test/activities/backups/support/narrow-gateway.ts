@@ -5,6 +5,7 @@ import {
   createKubernetesGateway,
   type KubernetesGateway,
 } from '../../../../src/clients/kubernetes/gateway.ts';
+import type { KubernetesObject } from '../../../../src/contracts/kubernetes.ts';
 import { waitFor } from '../../../../src/local/wait.ts';
 import { unique } from '../../../support/stack.ts';
 import { withUser } from '../../support/narrow-worker.ts';
@@ -16,22 +17,29 @@ interface Rule {
   verbs: string[];
 }
 
-/** A gateway that may do only this in the namespace of a ground; `probe` is a path that works once the rules do. */
+/**
+ * A gateway that may do only this, in the namespace of a ground or (`everywhere`) in the whole cluster; `probe` is a path
+ * that works once the rules do.
+ */
 export async function narrowGateway(
   ground: Ground,
   rules: Rule[],
   probe: string,
+  { everywhere = false } = {},
 ): Promise<KubernetesGateway> {
   const { namespace } = ground;
   const name = unique('reader');
   const group = 'rbac.authorization.k8s.io';
+  const prefix = everywhere ? 'Cluster' : '';
+  const create = (object: KubernetesObject): Promise<KubernetesObject> =>
+    everywhere ? ground.createInCluster(object) : ground.create(object);
   await ground.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } });
-  await ground.create({ apiVersion: `${group}/v1`, kind: 'Role', metadata: { name }, rules });
-  await ground.create({
+  await create({ apiVersion: `${group}/v1`, kind: `${prefix}Role`, metadata: { name }, rules });
+  await create({
     apiVersion: `${group}/v1`,
-    kind: 'RoleBinding',
+    kind: `${prefix}RoleBinding`,
     metadata: { name },
-    roleRef: { apiGroup: group, kind: 'Role', name },
+    roleRef: { apiGroup: group, kind: `${prefix}Role`, name },
     subjects: [{ kind: 'ServiceAccount', name, namespace }],
   });
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
