@@ -46,6 +46,9 @@ const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 /** What names one version of one object or profile, also in JSON within JSON. */
 const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
 
+/** What differs between two backups of the same objects: session keys and signatures are made anew. */
+const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)/g;
+
 /** The heartbeat timeout of every stage: what a killed worker costs. */
 export const heartbeatSeconds = 2;
 
@@ -326,6 +329,6 @@ export class Stage {
       (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
       text,
     );
-    return named.replaceAll(times, '<time>').replaceAll(identities, '$1<any>');
+    return named.replaceAll(times, '<time>').replaceAll(ofBackups, '<any>').replaceAll(identities, '$1<any>');
   }
 }
