@@ -23,7 +23,7 @@ export function mustEqual(ending: Ending, reference: Ending): string {
     throw new Error(`ended as ${ending.outcome} instead of ${reference.outcome}`);
   mustBeSame('state', ending.state, reference.state);
   mustHaveFreeLock(ending);
-  mustBeSame('audit log', ending.audit, reference.audit);
+  mustBeSame('audit log', withoutReplans(ending.audit), withoutReplans(reference.audit));
   mustBeSame('what is left outside', ending.outside, reference.outside);
   const effects = withoutRepeats(ending.effects);
   const expected = withoutRepeats(reference.effects);
@@ -31,6 +31,11 @@ export function mustEqual(ending: Ending, reference: Ending): string {
   if (effects.once.join('\n') !== expected.once.join('\n'))
     throw new Error(`effects in another order: ${effects.once.join(' ')}`);
   return repeatRemark(effects);
+}
+
+/** An attempt that was planned again because the object's status moved tells of its change once more; a slow machine has more of them. */
+function withoutReplans(audit: string[]): string[] {
+  return audit.filter((line, index) => !(line.startsWith('change: ') && line === audit[index - 1]));
 }
 
 /** What people last agreed to, except for the marks of the run; and nothing was written twice. */
