@@ -114,7 +114,8 @@ export function differencesOf(is: ScheduleSettings, becomes: ScheduleSettings): 
 
 /** The whole of a schedule, setting by setting. */
 export function describeSettings(settings: ScheduleSettings): { setting: string; value: string }[] {
-  return rows(settings).map(({ setting, shown }) => ({ setting, value: shown }));
+  const known = rows(settings).filter(({ setting }) => setting !== besides || settings.more.length > 0);
+  return known.map(({ setting, shown }) => ({ setting, value: shown }));
 }
 
 /** The settings as canonical text; the digest of what was applied is made of it. */
@@ -123,6 +124,7 @@ export function canonicalSettings(settings: ScheduleSettings): string {
 }
 
 const mostInputShown = 300;
+const besides = 'set in Temporal only';
 
 /** Always the same settings in the same order. `value` is compared, `shown` is for people. */
 function rows(settings: ScheduleSettings): { setting: string; value: string; shown: string }[] {
@@ -145,7 +147,7 @@ function rows(settings: ScheduleSettings): { setting: string; value: string; sho
     same('workflow id', settings.workflowId),
     same('summary', settings.summary),
     same('search attribute', settings.searchAttribute ? 'set' : 'none'),
-    same('set in Temporal only', settings.more.join(', ') || 'nothing'),
+    same(besides, settings.more.join(', ') || 'nothing'),
   ];
 }
 

@@ -40,7 +40,10 @@ async function lookAtEach(
   profiles: TargetProfile[],
   only: string | undefined,
 ): Promise<Finding[]> {
-  const searchAttribute = await hasTargetAttribute(client);
+  const [searchAttribute, workers] = await Promise.all([
+    hasTargetAttribute(client),
+    hasWorkers(client, taskQueue),
+  ]);
   const scope = { profiles, taskQueue, target: only, searchAttribute };
   const seen = await lookAtSchedules(createSchedules(client), scope);
   // A profile with a fault says nothing about its schedules; that it has one is another line's business.
@@ -48,8 +51,6 @@ async function lookAtEach(
     (name) => !profiles.some(({ target }) => target === name),
   );
   const asked = seen.filter(({ owner }) => !faulty.includes(owner.target));
-  if (asked.length === 0) return [];
-  const workers = await hasWorkers(client, taskQueue);
   return asked.flatMap((one) => findingsFor(one, workers ? undefined : taskQueue));
 }
 
