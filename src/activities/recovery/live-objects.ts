@@ -102,7 +102,8 @@ function isUnknownKind(error: unknown): boolean {
   return (
     error instanceof KubernetesError &&
     error.status === 404 &&
-    (error.reason === 'UnknownKind' || error.operation.startsWith('DISCOVER'))
+    // A kind that was known a moment ago: its list is gone, while an empty namespace has an empty one.
+    (error.reason === 'UnknownKind' || /^(DISCOVER|LIST) /.test(error.operation))
   );
 }
 
