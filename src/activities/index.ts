@@ -5,6 +5,7 @@ import type { Target } from '../contracts/target.ts';
 import { createApprovalActivities } from './approvals/index.ts';
 import { createAuditActivities } from './audit/index.ts';
 import { createBackupActivities } from './backups/index.ts';
+import { createDrillActivities } from './drill/index.ts';
 import { createKubernetesActivities } from './kubernetes/index.ts';
 import { createLockActivities } from './locks/index.ts';
 import { createNotificationActivities, type NotificationDependencies } from './notifications/index.ts';
@@ -44,6 +45,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createAuditActivities(dependencies),
     ...createBackupActivities(dependencies),
     ...createRecoveryActivities({ ...dependencies, loadTarget: load }),
+    ...createDrillActivities({ ...dependencies, loadTarget: load }),
     ...createNotificationActivities(dependencies),
   };
 }

@@ -65,6 +65,11 @@ export const failures = {
       'Mend what the message names, then start again: what is restored already reads unchanged, and the rest is tried anew.',
   },
   ProofFailed: { retryable: false, advice: 'Read what the proof found before the next try.' },
+  ScratchRemains: {
+    retryable: false,
+    advice:
+      'Look at what holds the namespace of the drill: its status names the objects and finalizers. The next drill tries again.',
+  },
   LockHeld: {
     retryable: false,
     advice: 'Wait until the run that holds the target has ended, or end it, then start again.',

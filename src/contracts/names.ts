@@ -15,3 +15,14 @@ export const deploymentName = 'runbooks';
 
 /** Namespace in every target's cluster where the locks of targets lie; `runbook setup` makes it. */
 export const lockNamespace = 'runbooks';
+
+/** On the namespace of a drill; its value is the target. */
+export const drillLabel = 'runbook/drill';
+
+/** On the namespace of a drill: whose it is. */
+export const drillAnnotations = {
+  workflowId: 'runbook/drill-workflow',
+  firstRunId: 'runbook/drill-run',
+  startedAt: 'runbook/drill-started',
+  temporal: 'runbook/drill-temporal',
+} as const;

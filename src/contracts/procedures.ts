@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { backupExample, backupRequestSchema, backupSteps } from './backup.ts';
+import { drillExample, drillRequestSchema, drillSteps } from './drill-disaster-recovery.ts';
 import { recoverExample, recoverRequestSchema, recoverSteps } from './recover.ts';
 import {
   restartWorkloadExample,
@@ -86,5 +87,15 @@ export const procedures: readonly Procedure[] = [
     steps: Object.values(recoverSteps),
     schema: recoverRequestSchema,
     example: recoverExample,
+  },
+  {
+    name: 'drill-disaster-recovery',
+    workflowType: 'drillDisasterRecovery',
+    kind: 'storage',
+    summary: 'Restore the newest verified backup beside the service, prove and time it, take it away again',
+    page: 'docs/runbooks/drill-disaster-recovery.md',
+    steps: Object.values(drillSteps),
+    schema: drillRequestSchema,
+    example: drillExample,
   },
 ];

@@ -13,7 +13,7 @@ const kindName = z
   );
 
 /** Which backup: by id, the newest of a day, or the newest that was verified. */
-const chosenBackup = z
+export const chosenBackup = z
   .string()
   .regex(
     /^(\d{8}-\d{6}-[0-9a-f]{8}|\d{4}-\d{2}-\d{2}|latest-verified)$/,

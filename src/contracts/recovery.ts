@@ -59,6 +59,8 @@ export interface RestoreOptions {
   onConflictOf: Record<string, ConflictPolicy>;
   allowEmptyClaims: boolean;
   clusterScoped: boolean;
+  /** Of a drill: what the profile lets into it. */
+  drill?: { customResources: string[]; pullSecrets: 'empty' | 'keep' };
 }
 
 /** What is planned, and by which run. */

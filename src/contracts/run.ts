@@ -107,6 +107,17 @@ export interface UndoRecord {
   note: string;
   /** Paths that someone else changed meanwhile and that were left as they are. */
   drift: string[];
+  /** What it took back; without it something of the service. */
+  about?: 'service' | 'backup';
+}
+
+/** Rows for people, such as earlier results beside this one. */
+export interface ReportTable {
+  title: string;
+  head: string[];
+  rows: string[][];
+  /** Sentences below it. */
+  notes: string[];
 }
 
 /** What a run did, as data. The page beside it is made from this alone. */
@@ -133,6 +144,8 @@ export interface RunRecord {
   undo: UndoRecord[];
   /** What came out, as data: what the procedure's contract says. */
   result?: unknown;
+  /** Beside the result, for people. */
+  table?: ReportTable;
   /** Guards that were overridden. */
   breakGlass?: BreakGlass;
   /** The state of the target's audit log when the run ended. */

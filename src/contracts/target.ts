@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { backupPolicySchema } from './backup-policy.ts';
 import { besideFaults } from './beside-faults.ts';
+import { drillPolicySchema } from './drill-policy.ts';
 import { dnsLabel, objectName } from './kubernetes-names.ts';
 import { approvalsSchema, approversSchema } from './policy.ts';
 import { scheduleSchema } from './schedules.ts';
@@ -130,6 +131,7 @@ export const targetProfileSchema = z
     backup: backupPolicySchema
       .optional()
       .describe('How the target is backed up; without it there are no backups.'),
+    drill: drillPolicySchema.optional().describe('How recovery is drilled; without it with the defaults.'),
     schedules: z
       .record(dnsLabel, scheduleSchema)
       .optional()

@@ -12,7 +12,7 @@ export function combineProofs(name: string, proofs: Proof[]): Proof {
   };
 }
 
-/** Whether it says something about the health of the service; a backup may be proven, too. */
-export function isAboutService({ about = 'service' }: Proof): boolean {
+/** Whether a proof or an undo is about the service; a backup may be proven, too. */
+export function isAboutService({ about = 'service' }: Pick<Proof, 'about'>): boolean {
   return about === 'service';
 }

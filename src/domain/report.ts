@@ -96,7 +96,7 @@ function whatToDoFirst(end: EndState): string {
     case 'timedOut':
       return 'Start again when someone can approve.';
     case 'undone':
-      return health === 'pass'
+      return health === 'pass' || !end.changed
         ? `Nothing is urgent. ${advice(end)}`
         : `Act now: look at ${end.target ?? 'the target'}, which is not proven healthy. ${advice(end)}`;
     case 'undoFailed':
@@ -137,6 +137,7 @@ export function renderReport(record: RunRecord): string {
           `${mark(proof)} ${escapeMarkdown(proof.name)}: ${proof.evidence.map(escapeMarkdown).join('; ')}`,
       ),
     ),
+    ...tablePart(record),
     ...listPart(
       'Undo',
       record.undo.map(
@@ -181,6 +182,20 @@ function facts(record: RunRecord): string[] {
 
 function planPart(record: RunRecord): string[] {
   return listPart('Plan', record.plan?.summary.map(escapeMarkdown) ?? []);
+}
+
+function tablePart({ table }: RunRecord): string[] {
+  if (table === undefined) return [];
+  const row = (cells: string[]): string => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
+  return [
+    `## ${escapeMarkdown(table.title)}`,
+    '',
+    row(table.head),
+    `|${'---|'.repeat(table.head.length)}`,
+    ...table.rows.map(row),
+    '',
+    ...table.notes.flatMap((note) => [escapeMarkdown(note), '']),
+  ];
 }
 
 function stepPart(record: RunRecord): string[] {

@@ -40,7 +40,7 @@ export function recordOf(end: EndedRun): RunRecord {
       proofs: end.proofs,
       error,
       errorType,
-      changed: end.proofs.some(isAboutService) || end.undo.length > 0,
+      changed: [...end.proofs, ...end.undo].some(isAboutService),
       drift: end.undo.flatMap((undo) => undo.drift),
       kept,
       left,

@@ -68,6 +68,13 @@ export const wait = group({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
 });
 
+/** Removing a namespace: the activity itself gives its pods five minutes to end. */
+export const removing = group({
+  startToCloseTimeout: '6 minutes',
+  scheduleToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+});
+
 /**
  * Watching and probing: as long as the Deployment's own progress deadline and the bake time allow.
  * Two hours is the bound for a Deployment that has no deadline.

@@ -1,5 +1,6 @@
 /** What the worker registers: one export per procedure, the detached upload of reports, and the answer to unknown types. */
 export { backup } from './backup.ts';
+export { drillDisasterRecovery } from './drill-disaster-recovery.ts';
 export { recover } from './recover.ts';
 export { restartWorkload } from './restart-workload.ts';
 export { rollback } from './rollback.ts';

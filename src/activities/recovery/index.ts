@@ -117,7 +117,9 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies) {
         const { startupAllowanceSeconds, unschedulableAfterSeconds } = target.profile.rollout;
         const allowanceSeconds = startupAllowanceSeconds + unschedulableAfterSeconds;
         const plan = await readPlan(source.store, stored, signal);
-        return await proveWorkloads(gateway, plan, { namespace: options.into, allowanceSeconds }, signal);
+        const needed = options.purpose === 'drill';
+        const asked = { namespace: options.into, allowanceSeconds, needed };
+        return await proveWorkloads(gateway, plan, asked, signal);
       }),
 
     /** Reading only. */

@@ -16,12 +16,12 @@ const mostEvidence = 10;
 
 /**
  * Waits until every workload of the plan has all its pods, new and ready. Reads only, so it may run any number of times; a
- * second attempt has the whole time again.
+ * second attempt has the whole time again. `needed`: without any workload nothing is proven.
  */
 export async function proveWorkloads(
   gateway: KubernetesGateway,
   plan: readonly PlannedObject[],
-  { namespace, allowanceSeconds }: { namespace: string; allowanceSeconds: number },
+  { namespace, allowanceSeconds, needed }: { namespace: string; allowanceSeconds: number; needed: boolean },
   signal: AbortSignal,
 ): Promise<Proof> {
   const wanted = plan
@@ -33,7 +33,7 @@ export async function proveWorkloads(
         (verdict === 'create' || verdict === 'update' || verdict === 'unchanged'),
     );
   if (wanted.length === 0)
-    return { name, verdict: 'pass', evidence: ['the backup has no workloads to wait for'] };
+    return { name, verdict: needed ? 'fail' : 'pass', evidence: ['the backup has no workloads to wait for'] };
   const missing = await untilNothingMissing(
     gateway,
     workloadKinds.map((kind) => ({ apiVersion: 'apps/v1', kind, namespace })),

@@ -14,7 +14,7 @@ import { nameOf } from '../../domain/recovery/plan-page.ts';
 import { wantedOf } from '../../domain/recovery/wanted.ts';
 import type { ReadObject } from '../backups/open-backup.ts';
 import { failure } from '../failures.ts';
-import { checkHolder } from '../locks/lease.ts';
+import { checkWriter } from './check-writer.ts';
 import { Owners } from './owners.ts';
 import { Pool } from './pool.ts';
 import type { Progress } from './progress.ts';
@@ -61,8 +61,8 @@ export async function restoreGroup(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<GroupOutcome> {
-  const { target, holder, position, stored } = request;
-  await checkHolder(gateway, target, holder, signal);
+  const { position, stored } = request;
+  await checkWriter(gateway, request, signal);
   const plan = await readPlan(source.store, stored, signal);
   const mine = plan.filter((one) => one.position === position && one.verdict.write !== undefined);
   const stop = new AbortController();
@@ -202,7 +202,7 @@ class Group {
     try {
       for (;;) {
         await delay(checkpointMilliseconds, undefined, { signal: this.#signal });
-        await checkHolder(this.#gateway, this.#request.target, this.#request.holder, this.#signal);
+        await checkWriter(this.#gateway, this.#request, this.#signal);
         await this.checkpoint(this.#signal);
       }
     } catch (error) {

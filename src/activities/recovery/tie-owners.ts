@@ -7,7 +7,7 @@ import type { GroupOutcome, PlannedObject } from '../../contracts/recovery.ts';
 import { kindKey } from '../../domain/recovery/kinds.ts';
 import { nameOf } from '../../domain/recovery/plan-page.ts';
 import { ownersOf } from '../../domain/recovery/wanted.ts';
-import { checkHolder } from '../locks/lease.ts';
+import { checkWriter } from './check-writer.ts';
 import { pinOperation } from '../kubernetes/plan-workload.ts';
 import { getOrNothing } from './live-objects.ts';
 import { Owners, type OwnerReference } from './owners.ts';
@@ -32,7 +32,7 @@ export async function tieOwners(
   request: Pick<RestoreRequest, 'target' | 'holder' | 'stored' | 'options'>,
   signal: AbortSignal,
 ): Promise<GroupOutcome> {
-  await checkHolder(gateway, request.target, request.holder, signal);
+  await checkWriter(gateway, request, signal);
   const plan = await readPlan(source.store, request.stored, signal);
   const tied = new Map(
     plan.filter(({ tie }) => tie === true).map((one) => [`${one.part}/${one.path}`, one] as const),

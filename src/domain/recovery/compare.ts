@@ -46,6 +46,13 @@ export const documentedDifferences: readonly DocumentedDifference[] = [
     covers: ({ path }) => injected.test(path),
   },
   {
+    kinds: ['Pod'],
+    about: 'resources of a pod in a drill',
+    because: 'the limits of its namespace fill in what the pod does not ask for',
+    covers: ({ path, before }, _object, { purpose }) =>
+      purpose === 'drill' && before === undefined && /^spec\/(initC|c)ontainers.*\/resources/.test(path),
+  },
+  {
     about: 'metadata.ownerReferences of an owner that is not there',
     because: 'the garbage collector deletes what has only such owners',
     covers: ({ path, before }, _object, { ownerThere }) =>

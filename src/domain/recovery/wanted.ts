@@ -32,6 +32,9 @@ export function wantedOf(
     into: options.into,
     dropped,
     ...surroundings,
+    ...(options.drill === undefined
+      ? {}
+      : { drill: { ...options.drill, allowEmptyClaims: options.allowEmptyClaims } }),
   };
   const whole = withOwners(stored, ownersOf(entry));
   const prepared = prepare(whole, context);

@@ -21,6 +21,7 @@ import {
   type Gate,
   type Outcome,
   type Proof,
+  type ReportTable,
   type RunDescription,
   type RunRef,
   type RunReport,
@@ -127,6 +128,7 @@ export class Run {
   #deadline: string | undefined;
   #outcome: Outcome | undefined;
   #result: unknown;
+  #table: ReportTable | undefined;
   /** What was written and stays whatever happens, once anything was. */
   #left: string | undefined;
 
@@ -464,14 +466,20 @@ export class Run {
     this.#proofs.push(proof);
   }
 
+  /** What came out so far, for the report whatever comes after: as data, and as a table for people. */
+  found(result: unknown, table?: ReportTable): void {
+    this.#result = result;
+    this.#table = table;
+  }
+
   /** `result`: what came out, as data, for the report. */
   async planned(result?: unknown): Promise<RunReport> {
-    this.#result = result;
+    this.#result = result ?? this.#result;
     return await this.#end('planned', 'planned');
   }
 
   async succeeded(what: string, result?: unknown): Promise<RunReport> {
-    this.#result = result;
+    this.#result = result ?? this.#result;
     return await this.#end('succeeded', what);
   }
 
@@ -642,6 +650,7 @@ export class Run {
       proofs: this.#proofs,
       undo: this.#undos.records,
       ...(this.#result === undefined ? {} : { result: this.#result }),
+      ...(this.#table === undefined ? {} : { table: this.#table }),
       ...(this.#breakGlass === undefined ? {} : { breakGlass: this.#breakGlass }),
     };
   }

@@ -5,6 +5,8 @@ import { explain } from './failures.ts';
 export interface UndoResult {
   note: string;
   drift: string[];
+  /** What it took back; without it something of the service. */
+  about?: 'service' | 'backup';
 }
 
 /** How to take a run's changes back: the last one first. */

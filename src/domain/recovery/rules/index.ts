@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../../contracts/kubernetes.ts';
 import { changeAnnotation } from '../../../contracts/names.ts';
+import { drillRules } from '../drill-rules.ts';
 import { putAt } from '../edit.ts';
 import { kindKey } from '../kinds.ts';
 import { addressRules } from './addresses.ts';
@@ -100,7 +101,9 @@ function rulesFor(object: KubernetesObject): Rule[] {
   const kind = kindKey(object);
   const rules =
     known.get(kind) ??
-    restoreRules.flatMap((one) => (one.kinds === undefined || one.kinds.includes(kind) ? one.rules : []));
+    [...drillRules, ...restoreRules].flatMap((one) =>
+      one.kinds === undefined || one.kinds.includes(kind) ? one.rules : [],
+    );
   known.set(kind, rules);
   return rules;
 }
