@@ -70,6 +70,26 @@ export const metrics = {
     ofLocation,
     'How old the newest backup of a location was when it was last verified.',
   ),
+  drillLast: gauge(
+    'runbook_drill_last_timestamp_seconds',
+    ofTarget,
+    'When the last drill that was concluded began.',
+  ),
+  drillPassed: gauge(
+    'runbook_drill_passed',
+    ofTarget,
+    '1: the last drill proved everything in time. 0: it did not.',
+  ),
+  drillRecovery: gauge(
+    'runbook_drill_recovery_seconds',
+    ofTarget,
+    'From the start of the restore of the last drill until it was proven. NaN: unknown.',
+  ),
+  drillDataLoss: gauge(
+    'runbook_drill_data_loss_seconds',
+    ofTarget,
+    'How old the backup of the last drill was when that began. NaN: unknown.',
+  ),
   scheduleMissed: gauge(
     'runbook_schedule_missed',
     ofSchedule,

@@ -15,9 +15,12 @@ import { sayCounts } from './recovery/plan-page.ts';
 const mostNameCharacters = 63;
 const mostFindings = 20;
 
-/** The 8 characters that name a run in names of objects and files. */
+/**
+ * The 8 characters that name a run in names of objects and files: the last ones, since ids may begin with the time, which
+ * runs of the same minute share.
+ */
 export function shortId({ firstRunId }: { firstRunId: string }): string {
-  return firstRunId.replaceAll('-', '').slice(0, 8).toLowerCase();
+  return firstRunId.replaceAll('-', '').slice(-8).toLowerCase();
 }
 
 /** The namespace of one drill: the same at every attempt, and never that of another run. */

@@ -54,6 +54,16 @@ const paths: Record<string, string[]> = {
     'changed-between-waves',
     'aborted-under-lock',
   ],
+  'drill-disaster-recovery': [
+    'succeeded',
+    'planned',
+    'aborted',
+    'empty',
+    'damaged',
+    'object-missing',
+    'serves',
+    'too-slow',
+  ],
 };
 
 /** What came out for each history of a folder; undefined means that it replays. */

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { BackupStore } from '../../clients/backup-storage.ts';
 import type {
   DrillConclusion,
@@ -6,6 +7,7 @@ import type {
   Scratch,
 } from '../../contracts/drill-disaster-recovery.ts';
 import { drillPolicyOf } from '../../contracts/drill-policy.ts';
+import { metrics, setGauge } from '../../contracts/metrics.ts';
 import type { Target } from '../../contracts/target.ts';
 import { resultOfDrill } from '../../domain/drill.ts';
 import { mostShown, readResult, trendPicture } from '../../domain/drill-trend.ts';
@@ -45,8 +47,17 @@ export async function concludeDrill(
     await storing(signal, `write the picture to ${store.name}`, () =>
       store.putOnce(pictureKey, trendPicture(result.target, trend), 'image/svg+xml', signal),
     );
+    tell(kept);
     return { result: kept, trend, at: store.locationOf(key), picture: store.locationOf(pictureKey) };
   });
+}
+
+function tell({ target, startedAt, verdict, recoverySeconds, dataLossSeconds }: DrillResult): void {
+  const { metricMeter } = Context.current();
+  setGauge(metricMeter, metrics.drillLast, { target }, Date.parse(startedAt) / 1000);
+  setGauge(metricMeter, metrics.drillPassed, { target }, verdict === 'pass' ? 1 : 0);
+  setGauge(metricMeter, metrics.drillRecovery, { target }, recoverySeconds ?? NaN);
+  setGauge(metricMeter, metrics.drillDataLoss, { target }, dataLossSeconds ?? NaN);
 }
 
 async function keepOnce(

@@ -1,7 +1,9 @@
 import { documentedDifferences } from './compare.ts';
+import { drillRules } from './drill-rules.ts';
 import { restoreOrder, type Wait } from './order.ts';
 import { referencePlaces } from './rewrite-references.ts';
 import { restoreRules } from './rules/index.ts';
+import type { KindRules } from './rules/rule.ts';
 import { neverReplaced } from './verdict.ts';
 
 const waits: Record<Wait, string> = {
@@ -26,17 +28,7 @@ export function recoveryTables(): Record<string, string[]> {
         ].join('; '),
       ]),
     ),
-    rules: table(
-      ['kind', 'what', 'rule', 'why'],
-      restoreRules.flatMap(({ kinds = ['every kind'], rules }) =>
-        rules.map(({ about, does, because, when }) => [
-          kinds.length > 5 ? 'see there' : kinds.join(', '),
-          about,
-          when === undefined ? does : `${when}: ${does}`,
-          because,
-        ]),
-      ),
-    ),
+    rules: ruleTable(restoreRules),
     references: table(
       ['kind', 'what is rewritten', 'why'],
       referencePlaces.map(({ kinds = ['every kind'], about, because }) => [kinds.join(', '), about, because]),
@@ -51,6 +43,29 @@ export function recoveryTables(): Record<string, string[]> {
     ),
     neverReplaced: table(['kind', 'why it is never deleted'], Object.entries(neverReplaced)),
   };
+}
+
+/** The table of the page about drills: rules of a drill alone, and those of recovery that only count in one. */
+export function drillTables(): Record<string, string[]> {
+  const others = restoreRules.map(({ rules, ...kinds }) => ({
+    ...kinds,
+    rules: rules.filter(({ when }) => when === 'in a drill'),
+  }));
+  return { drill: ruleTable([...drillRules, ...others]) };
+}
+
+function ruleTable(all: readonly KindRules[]): string[] {
+  return table(
+    ['kind', 'what', 'rule', 'why'],
+    all.flatMap(({ kinds = ['every kind'], rules }) =>
+      rules.map(({ about, does, because, when }) => [
+        kinds.length > 5 ? 'see there' : kinds.join(', '),
+        about,
+        when === undefined ? does : `${when}: ${does}`,
+        because,
+      ]),
+    ),
+  );
 }
 
 function table(head: string[], rows: string[][]): string[] {

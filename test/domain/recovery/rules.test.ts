@@ -230,9 +230,9 @@ describe('a claim', () => {
   });
 
   test('never takes a volume of the service in a drill', () => {
-    expect(prepared(claim, { purpose: 'drill', volumeKept: () => true })['spec']).not.toHaveProperty(
-      'volumeName',
-    );
+    const drill = { allowEmptyClaims: true, customResources: [], pullSecrets: 'empty' as const };
+    const change = { purpose: 'drill' as const, volumeKept: () => true, drill };
+    expect(prepared(claim, change)['spec']).not.toHaveProperty('volumeName');
   });
 
   test('that exists keeps its binding, whatever the backup says', () => {
