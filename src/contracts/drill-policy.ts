@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { objectName } from './kubernetes-names.ts';
 
 const seconds = (most: number) => z.number().int().min(0).max(most);
 
@@ -39,6 +40,21 @@ export const drillPolicySchema = z.strictObject({
     .default('empty')
     .describe(
       'empty: credentials of registries are left out as all others are, so images have to be public or on the nodes. keep: they are copied into the drill.',
+    ),
+  dummies: z
+    .record(
+      objectName,
+      z.record(
+        z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/, 'must be a key of a Secret'),
+        z
+          .string()
+          .max(16_384)
+          .regex(/^[\t\n\x20-\x7e]*$/, 'must be plain ASCII text'),
+      ),
+    )
+    .default({})
+    .describe(
+      'By Secret and key: what stands for a value in a drill, where the service has to read it, such as a file of made-up credentials. Without one: drill.',
     ),
   quota: z
     .strictObject({

@@ -60,7 +60,12 @@ export interface RestoreOptions {
   allowEmptyClaims: boolean;
   clusterScoped: boolean;
   /** Of a drill: what the profile lets into it. */
-  drill?: { customResources: string[]; pullSecrets: 'empty' | 'keep' };
+  drill?: {
+    customResources: string[];
+    pullSecrets: 'empty' | 'keep';
+    /** By Secret and key, what stands for the value. */
+    dummies: Record<string, Record<string, string>>;
+  };
 }
 
 /** What is planned, and by which run. */

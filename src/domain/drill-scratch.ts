@@ -1,5 +1,5 @@
 import type { DrillPolicy } from '../contracts/drill-policy.ts';
-import type { Scratch } from '../contracts/drill-disaster-recovery.ts';
+import type { Scratch } from '../contracts/drill.ts';
 import type { KubernetesObject } from '../contracts/kubernetes.ts';
 import { drillAnnotations, drillLabel } from '../contracts/names.ts';
 

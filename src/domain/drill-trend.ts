@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DrillResult } from '../contracts/drill-disaster-recovery.ts';
+import type { DrillResult } from '../contracts/drill.ts';
 import { oneLine } from './text.ts';
 
 /** So many drills are shown: a year of monthly ones. */

@@ -1,10 +1,4 @@
-import type {
-  DrillConclusion,
-  Scratch,
-  DrillFindings,
-  DrillResult,
-  DrillTimes,
-} from '../contracts/drill-disaster-recovery.ts';
+import type { DrillConclusion, Scratch, DrillFindings, DrillResult, DrillTimes } from '../contracts/drill.ts';
 import type { GroupOutcome, RecoveryPlan, RestoreOptions } from '../contracts/recovery.ts';
 import type { DrillPolicy } from '../contracts/drill-policy.ts';
 import type { Proof, ReportTable } from '../contracts/run.ts';
@@ -19,7 +13,7 @@ const mostFindings = 20;
  * The 8 characters that name a run in names of objects and files: the last ones, since ids may begin with the time, which
  * runs of the same minute share.
  */
-export function shortId({ firstRunId }: { firstRunId: string }): string {
+function shortId({ firstRunId }: { firstRunId: string }): string {
   return firstRunId.replaceAll('-', '').slice(-8).toLowerCase();
 }
 
@@ -32,7 +26,7 @@ export function scratchName(target: string, run: { firstRunId: string }): string
 
 /** Everything of a backup that may be drilled, into a namespace of its own, and nothing outside of it. */
 export function drillOptions({ name }: Pick<Scratch, 'name'>, policy: DrillPolicy): RestoreOptions {
-  const { allowEmptyClaims, customResources, pullSecrets } = policy;
+  const { allowEmptyClaims, customResources, pullSecrets, dummies } = policy;
   return {
     purpose: 'drill',
     into: name,
@@ -40,7 +34,7 @@ export function drillOptions({ name }: Pick<Scratch, 'name'>, policy: DrillPolic
     onConflictOf: {},
     allowEmptyClaims,
     clusterScoped: false,
-    drill: { customResources, pullSecrets },
+    drill: { customResources, pullSecrets, dummies },
   };
 }
 

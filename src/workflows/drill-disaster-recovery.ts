@@ -1,9 +1,8 @@
-import type { Scratch } from '../contracts/drill-disaster-recovery.ts';
+import type { DrillFindings, Scratch } from '../contracts/drill.ts';
 import {
   drillExample,
   drillRequestSchema,
   drillSteps as steps,
-  type DrillFindings,
   type DrillRequest,
 } from '../contracts/drill-disaster-recovery.ts';
 import { drillPolicyOf } from '../contracts/drill-policy.ts';

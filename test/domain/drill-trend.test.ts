@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DrillResult } from '../../src/contracts/drill-disaster-recovery.ts';
+import type { DrillResult } from '../../src/contracts/drill.ts';
 import { mostShown, readResult, trendPicture, trendRows } from '../../src/domain/drill-trend.ts';
 
 const result: DrillResult = {

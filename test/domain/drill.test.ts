@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { drillPolicySchema } from '../../src/contracts/drill-policy.ts';
-import type { DrillFindings, DrillTimes } from '../../src/contracts/drill-disaster-recovery.ts';
+import type { DrillFindings, DrillTimes } from '../../src/contracts/drill.ts';
 import type { RecoveryPlan } from '../../src/contracts/recovery.ts';
 import type { Proof } from '../../src/contracts/run.ts';
 import { drillAnnotations } from '../../src/contracts/names.ts';

@@ -201,7 +201,18 @@ describe('a drill of a service without pods', () => {
     await drills.close();
   });
 
-  function writeProfile(drill: Record<string, unknown>): void {
+  function writeProfile(change: Record<string, unknown>): void {
+    // The service says that it is ill when it cannot read its credentials.
+    const made = [
+      'host = drill.invalid',
+      'client_token = drill',
+      'client_secret = drill',
+      'access_token = drill',
+    ];
+    const drill = {
+      dummies: { 'alecs-credentials': { edgerc: `${['[default]', ...made].join('\n')}\n` } },
+      ...change,
+    };
     const profile = demoProfile(drills.backups.world.namespace);
     drills.writeProfile(drill, { ...profile, proof: { bakeSeconds, intervalSeconds: 1 } });
   }

@@ -1,11 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { BackupStore } from '../../clients/backup-storage.ts';
-import type {
-  DrillConclusion,
-  DrillFindings,
-  DrillResult,
-  Scratch,
-} from '../../contracts/drill-disaster-recovery.ts';
+import type { DrillConclusion, DrillFindings, DrillResult, Scratch } from '../../contracts/drill.ts';
 import { drillPolicyOf } from '../../contracts/drill-policy.ts';
 import { metrics, setGauge } from '../../contracts/metrics.ts';
 import type { Target } from '../../contracts/target.ts';

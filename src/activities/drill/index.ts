@@ -1,5 +1,5 @@
 import type { Runs } from '../../clients/temporal/runs.ts';
-import type { DrillConclusion, DrillFindings, Scratch } from '../../contracts/drill-disaster-recovery.ts';
+import type { DrillConclusion, DrillFindings, Scratch } from '../../contracts/drill.ts';
 import type { Target } from '../../contracts/target.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { translate } from '../kubernetes/failures.ts';

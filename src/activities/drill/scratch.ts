@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { Runs } from '../../clients/temporal/runs.ts';
-import type { Scratch } from '../../contracts/drill-disaster-recovery.ts';
+import type { Scratch } from '../../contracts/drill.ts';
 import { drillPolicyOf } from '../../contracts/drill-policy.ts';
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import { drillAnnotations, drillLabel, fieldManager } from '../../contracts/names.ts';

@@ -166,7 +166,7 @@ export const drillRules: readonly KindRules[] = [
         does: 'sets',
         when,
         because:
-          'with real credentials the copy could reach what the service reaches: every key stays, each value becomes `drill`; a certificate becomes one for drill.invalid, credentials of registries become an empty list unless the profile keeps them',
+          'with real credentials the copy could reach what the service reaches: every key stays, each value becomes `drill` or what the profile has for it; a certificate becomes one for drill.invalid, credentials of registries become an empty list unless the profile keeps them',
         edit: editInDrill(withDummies),
       },
       {
@@ -286,13 +286,25 @@ function usesClaims(object: KubernetesObject): boolean {
 
 function withDummies(secret: KubernetesObject, { drill }: RuleContext): KubernetesObject {
   if (keeps(secret, drill)) return secret;
-  const empty = emptyOf(secret['type']);
+  const known = { ...emptyOf(secret['type']), ...givenFor(secret, drill) };
   const data = valueOf(secret, 'data');
   const dummies = isJsonObject(data)
-    ? Object.fromEntries(Object.keys(data).map((key) => [key, empty[key] ?? dummyValue]))
+    ? Object.fromEntries(
+        Object.keys(data).map((key) => [
+          key,
+          Object.hasOwn(known, key) ? (known[key] ?? dummyValue) : dummyValue,
+        ]),
+      )
     : undefined;
   const bare = dropAt(dropAt(secret, ['stringData']), ['data']);
   return dummies === undefined ? bare : putAt(bare, ['data'], dummies);
+}
+
+/** What the profile wants instead of `drill`, since the service has to read it; plain ASCII. */
+function givenFor({ metadata }: KubernetesObject, drill: RuleContext['drill']): Record<string, string> {
+  const dummies = drill?.dummies ?? {};
+  const given = Object.hasOwn(dummies, metadata.name) ? (dummies[metadata.name] ?? {}) : {};
+  return Object.fromEntries(Object.entries(given).map(([key, text]) => [key, btoa(text)]));
 }
 
 /** What a reader of such a Secret can parse. */

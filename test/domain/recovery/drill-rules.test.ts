@@ -5,7 +5,7 @@ import { drillRules, dummyValue } from '../../../src/domain/recovery/drill-rules
 import { prepare, type RuleContext } from '../../../src/domain/recovery/rules/index.ts';
 import { aClusterObject, aContext, anObject, prepared } from './support.ts';
 
-const drill = { allowEmptyClaims: false, customResources: [], pullSecrets: 'empty' as const };
+const drill = { allowEmptyClaims: false, customResources: [], pullSecrets: 'empty' as const, dummies: {} };
 const inDrill: Partial<RuleContext> = { purpose: 'drill', into: 'drill-shop-1', drill };
 
 function reasonFor(object: KubernetesObject, change: Partial<RuleContext> = {}): string {
@@ -82,7 +82,7 @@ describe('a drill leaves out', () => {
     anObject('Pod', { spec: { volumes: [{ name: 'v', ephemeral: {} }] } }),
   ])('$kind with a claim, unless empty ones are allowed', (object) => {
     expect(reasonFor(object)).toMatch(/not drilled: (volume claims|workloads with volume claims)/);
-    expect(reasonFor(object, { drill: undefined })).toContain('not drilled');
+    expect(prepare(object, aContext({ purpose: 'drill' }))).toHaveProperty('leftOut');
     expect(reasonFor(object, { drill: { ...drill, allowEmptyClaims: true } })).toBe('drilled');
   });
 
@@ -115,6 +115,12 @@ describe('a Secret in a drill', () => {
     const copy = copyOf(secret('Opaque', { user: 'c2VjcmV0', password: 'c2VjcmV0' }));
     expect(copy['data']).toEqual({ user: dummyValue, password: dummyValue });
     expect(JSON.stringify(copy)).not.toContain('c2VjcmV0');
+  });
+
+  test('has what the profile gives for a key, and makes no key that the original lacks', () => {
+    const dummies = { web: { user: 'made-up', more: 'x' }, other: { password: 'y' } };
+    const copy = copyOf(secret('Opaque', { user: 'c2VjcmV0', password: 'c2VjcmV0' }), { dummies });
+    expect(copy['data']).toEqual({ user: btoa('made-up'), password: dummyValue });
   });
 
   test('loses what was given as text, too', () => {

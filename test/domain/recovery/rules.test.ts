@@ -230,7 +230,7 @@ describe('a claim', () => {
   });
 
   test('never takes a volume of the service in a drill', () => {
-    const drill = { allowEmptyClaims: true, customResources: [], pullSecrets: 'empty' as const };
+    const drill = { allowEmptyClaims: true, customResources: [], pullSecrets: 'empty' as const, dummies: {} };
     const change = { purpose: 'drill' as const, volumeKept: () => true, drill };
     expect(prepared(claim, change)['spec']).not.toHaveProperty('volumeName');
   });

@@ -15,7 +15,12 @@ export interface RuleContext {
   /** Whether an autoscaler of the backup or of the cluster decides over the replicas of this workload. */
   autoscaled: (workload: { kind: string; name: string }) => boolean;
   /** Of a drill: what the profile lets into it. */
-  drill?: { allowEmptyClaims: boolean; customResources: readonly string[]; pullSecrets: 'empty' | 'keep' };
+  drill?: {
+    allowEmptyClaims: boolean;
+    customResources: readonly string[];
+    pullSecrets: 'empty' | 'keep';
+    dummies: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  };
 }
 
 /** One thing that is done to objects of some kinds before they are written. The page has a row for each. */
