@@ -15,7 +15,7 @@ export interface ObjectStorageOptions {
 export interface ObjectStorage {
   /** Where an object lies, for people: `s3://bucket/key`. */
   locationOf(key: string): string;
-  put(key: string, body: string, contentType: string, signal?: AbortSignal): Promise<void>;
+  put(key: string, body: string | Uint8Array, contentType: string, signal?: AbortSignal): Promise<void>;
   /**
    * Writes an object that is never written again (`If-None-Match: *`). `exists`: somebody wrote it before, perhaps an
    * earlier attempt of the caller. A store that does not know the condition says `written` each time.
