@@ -335,6 +335,40 @@ describe('the cluster', () => {
     }
   });
 
+  test('an account that may not list everything is told what a backup needs, and what it does without', async () => {
+    const place = await Place.open();
+    try {
+      await place.deploy('web');
+      const keys = { signing: ['keys/s.asc'], online: 'keys/on.asc', escrow: 'keys/esc.asc' };
+      place.writeProfile('web', { backup: { keys } });
+      const narrow = await narrowWorker(place, [
+        { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list', 'watch', 'patch'] },
+      ]);
+      const { found } = await doctor({
+        RUNBOOK_TARGETS: place.targetsFolder,
+        RUNBOOK_KUBECONFIG: written('narrow-backup.kubeconfig', withUser({ token: narrow.token })),
+      });
+      await narrow.close();
+      const rule = "- { apiGroups: ['*'], resources: ['*'], verbs: [list] }";
+      expect(found.get('target web, permission on *.*')).toEqual({
+        check: 'target web, permission on *.*',
+        state: 'fail',
+        found: `may not list *.* in namespace ${place.namespace}; a run needs it to back up every kind that there is`,
+        mend: `Add to the rules of a Role that is bound to this account in namespace ${place.namespace}: ${rule}`,
+      });
+      expect(found.get('target web, permission on *.* of the cluster')).toEqual({
+        check: 'target web, permission on *.* of the cluster',
+        state: 'unknown',
+        found:
+          'may not list *.* in the whole cluster; a run needs it to back up what the namespace needs of the cluster, and makes partial backups without it',
+        mend: `Add to the rules of a ClusterRole that is bound to this account in the whole cluster: ${rule}`,
+      });
+      expect(found.get('target web, permission on pods/log')?.state).toBe('unknown');
+    } finally {
+      await place.close();
+    }
+  });
+
   test('what a profile names and the cluster has not is named', async () => {
     const alecs = demoProfile(world.namespace);
     const workloads = {
