@@ -1,9 +1,10 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { KubernetesError } from '../../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
-import { createObjectStorage } from '../../../src/clients/object-storage.ts';
+import { createS3Client } from '../../../src/clients/object-storage.ts';
 import type { GroupOutcome, RecoveryPlan } from '../../../src/contracts/recovery.ts';
 import { waitFor } from '../../../src/local/wait.ts';
 import { kubectlIn, stack, unique } from '../../support/stack.ts';
@@ -124,9 +125,9 @@ describe('what was exchanged between verification and restore', () => {
     const store = recovery.openStore();
     const at = new URL(store.locationOf(key)).pathname.slice(1);
     store.close();
-    const storage = createObjectStorage({ endpoint, region, bucket, prefix: '' });
-    await storage.put(at, body, 'application/octet-stream');
-    storage.close();
+    const s3 = createS3Client({ endpoint, region });
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: at, Body: body }));
+    s3.destroy();
   };
 
   beforeAll(async () => {
