@@ -6,6 +6,7 @@ import { createApprovalActivities } from './approvals/index.ts';
 import { createAuditActivities } from './audit/index.ts';
 import { createBackupActivities } from './backups/index.ts';
 import { createDrillActivities } from './drill/index.ts';
+import { createPruningActivities } from './pruning/index.ts';
 import { createKubernetesActivities } from './kubernetes/index.ts';
 import { createLockActivities } from './locks/index.ts';
 import { createNotificationActivities, type NotificationDependencies } from './notifications/index.ts';
@@ -46,6 +47,7 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createBackupActivities(dependencies),
     ...createRecoveryActivities({ ...dependencies, loadTarget: load }),
     ...createDrillActivities({ ...dependencies, loadTarget: load }),
+    ...createPruningActivities(dependencies),
     ...createNotificationActivities(dependencies),
   };
 }

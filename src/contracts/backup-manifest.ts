@@ -7,13 +7,22 @@ import type { RunRef } from './run-ref.ts';
  */
 export const backupFiles = {
   folder: (target: string): string => `backups/${target}/`,
-  /** Who makes the backup: {@link RunRef} and when. Pruning asks Temporal about it before it removes orphans. */
+  /** Who makes the backup: {@link BackupBegun}. Pruning asks Temporal about it before it removes orphans. */
   run: 'run.json',
   /** Clear-signed {@link BackupManifest}, written once. */
   manifest: 'manifest.asc',
   /** Clear-signed record of one verification, written once: `verified-<time>.asc`. */
   verified: (time: string): string => `verified-${time.replaceAll(/[-:]|\.\d+/g, '')}.asc`,
 } as const;
+
+/** Who makes a backup, and the Temporal that knows whether that run has ended. */
+export interface BackupBegun {
+  run: RunRef;
+  /** ISO 8601 in UTC. */
+  at: string;
+  temporalNamespace: string;
+  temporalCluster: string;
+}
 
 /** One file of a backup, as it lies in the store. */
 export interface StoredFile {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { backupExample, backupRequestSchema, backupSteps } from './backup.ts';
 import { drillExample, drillRequestSchema, drillSteps } from './drill-disaster-recovery.ts';
 import { recoverExample, recoverRequestSchema, recoverSteps } from './recover.ts';
+import { pruneBackupsExample, pruneBackupsRequestSchema, pruneBackupsSteps } from './prune-backups.ts';
 import {
   restartWorkloadExample,
   restartWorkloadRequestSchema,
@@ -97,5 +98,15 @@ export const procedures: readonly Procedure[] = [
     steps: Object.values(drillSteps),
     schema: drillRequestSchema,
     example: drillExample,
+  },
+  {
+    name: 'prune-backups',
+    workflowType: 'pruneBackups',
+    kind: 'storage',
+    summary: 'Remove backups that no rule keeps any more, and what was never finished',
+    page: 'docs/runbooks/prune-backups.md',
+    steps: Object.values(pruneBackupsSteps),
+    schema: pruneBackupsRequestSchema,
+    example: pruneBackupsExample,
   },
 ];

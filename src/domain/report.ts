@@ -127,6 +127,7 @@ export function renderReport(record: RunRecord): string {
     '',
     ...facts(record),
     ...planPart(record),
+    ...resultPart(record),
     ...stepPart(record),
     ...decisionPart(record),
     ...controlPart(record),
@@ -196,6 +197,17 @@ function tablePart({ table }: RunRecord): string[] {
     '',
     ...table.notes.flatMap((note) => [escapeMarkdown(note), '']),
   ];
+}
+
+/** What a procedure has to tell beside its steps: the field `lines` of its result. */
+function resultPart({ result }: RunRecord): string[] {
+  if (typeof result !== 'object' || result === null || !('lines' in result)) return [];
+  const { lines } = result;
+  if (!Array.isArray(lines)) return [];
+  return listPart(
+    'Result',
+    lines.flatMap((line) => (typeof line === 'string' ? [escapeMarkdown(line)] : [])),
+  );
 }
 
 function stepPart(record: RunRecord): string[] {

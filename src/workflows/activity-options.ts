@@ -116,6 +116,15 @@ export const restoring = group(
   7,
 );
 
+/**
+ * Looking through backups and removing them: many small requests. A repeated attempt finds the rest; a store that fails
+ * four times in a row is named in the report, and the other locations go on.
+ */
+export const prune = group({
+  startToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 4 },
+});
+
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */
 export const store = group({
   startToCloseTimeout: '10 seconds',

@@ -2,6 +2,7 @@
 export { backup } from './backup.ts';
 export { drillDisasterRecovery } from './drill-disaster-recovery.ts';
 export { recover } from './recover.ts';
+export { pruneBackups } from './prune-backups.ts';
 export { restartWorkload } from './restart-workload.ts';
 export { rollback } from './rollback.ts';
 export { rollingUpdate } from './rolling-update.ts';

@@ -64,6 +64,7 @@ const paths: Record<string, string[]> = {
     'serves',
     'too-slow',
   ],
+  'prune-backups': ['succeeded', 'planned', 'nothing', 'aborted', 'bad-input', 'location-silent'],
 };
 
 /** What came out for each history of a folder; undefined means that it replays. */

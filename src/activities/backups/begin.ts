@@ -1,7 +1,6 @@
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
-import { backupFiles } from '../../contracts/backup-manifest.ts';
+import { backupFiles, type BackupBegun } from '../../contracts/backup-manifest.ts';
 import type { BackupPolicy } from '../../contracts/backup-policy.ts';
-import type { RunRef } from '../../contracts/run-ref.ts';
 import { canonicalJson } from '../../domain/plan/canonical-json.ts';
 import { failure } from '../failures.ts';
 import { storing } from './failures.ts';
@@ -15,11 +14,11 @@ import { keyOf, type BackupTarget } from './seal.ts';
 export async function beginBackup(
   gateway: KubernetesGateway,
   place: Pick<BackupTarget, 'target' | 'backupId' | 'stores'>,
-  asked: { run: RunRef; startedAt: string; namespace: string; exclude: BackupPolicy['exclude'] },
+  asked: { begun: BackupBegun; namespace: string; exclude: BackupPolicy['exclude'] },
   signal: AbortSignal,
 ): Promise<Snapshot> {
-  const { run, startedAt, namespace, exclude } = asked;
-  const content = canonicalJson({ run, at: startedAt });
+  const { begun, namespace, exclude } = asked;
+  const content = canonicalJson(begun);
   await Promise.all(
     place.stores.map(async (store) => {
       const key = keyOf(place, backupFiles.run);

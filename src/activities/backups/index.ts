@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
-import { openBackupStores, type BackupStore } from '../../clients/backup-storage.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { ObjectStorageOptions } from '../../clients/object-storage.ts';
+import type { Runs } from '../../clients/temporal/runs.ts';
 import type { BackupHook, BackupPolicy } from '../../contracts/backup-policy.ts';
 import type { CollectedLogs, CommittedBackup, HookOutcome, Transferred } from '../../contracts/backup.ts';
 import type { RunRef } from '../../contracts/run-ref.ts';
@@ -15,6 +15,7 @@ import { chooseBackups } from './choose.ts';
 import { collectLogs } from './collect-logs.ts';
 import { commitBackup, type BackupContent } from './commit.ts';
 import { readBackupKeys, readPublicKeys, type BackupPublicKeys } from './keys.ts';
+import { policyOf, withStore, withStores } from './places.ts';
 import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { runHook } from './run-hook.ts';
 import type { BackupTarget } from './seal.ts';
@@ -28,6 +29,7 @@ export interface BackupDependencies {
   targetsFolder: string;
   /** The worker's own bucket, for profiles without locations. */
   bucket?: ObjectStorageOptions | undefined;
+  runs: Runs;
 }
 
 /** Whose backup, and which. */
@@ -37,32 +39,16 @@ interface BackupOf {
 }
 
 /** Everything that a backup reads, stores and verifies. What stands in Secrets is in memory in `transferObjects` only. */
-export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: BackupDependencies) {
+export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs }: BackupDependencies) {
   const act = <T>(work: (signal: AbortSignal, say: (sentence: string) => void) => Promise<T>): Promise<T> =>
     translate(() => withHeartbeat(work));
-
-  const withStores = async <T>(
-    target: Target,
-    location: string | undefined,
-    work: (stores: BackupStore[], policy: BackupPolicy) => Promise<T>,
-  ): Promise<T> => {
-    const policy = policyOf(target);
-    const stores = openBackupStores(policy, bucket);
-    try {
-      const wanted = location === undefined ? stores : stores.filter(({ name }) => name === location);
-      if (wanted.length === 0) throw noStore(target, location, stores);
-      return await work(wanted, policy);
-    } finally {
-      for (const store of stores) store.close();
-    }
-  };
 
   const withPlace = <T>(
     { target, backupId }: BackupOf,
     signal: AbortSignal,
     work: (place: BackupTarget, policy: BackupPolicy, publicKeys: BackupPublicKeys) => Promise<T>,
   ): Promise<T> =>
-    withStores(target, undefined, async (stores, policy) => {
+    withStores({ target, bucket }, async (stores, policy) => {
       const publicKeys = await readPublicKeys(targetsFolder, policy.keys);
       const [signingKey] = await readBackupKeys(gatewayFor(target), target, 'signing', signal);
       if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
@@ -88,11 +74,12 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
       startedAt,
     }: BackupOf & { run: RunRef; startedAt: string }): Promise<Snapshot> =>
       act((signal) =>
-        withStores(target, undefined, async (stores, { keys, exclude }) => {
+        withStores({ target, bucket }, async (stores, { keys, exclude }) => {
           // Whoever has no keys should learn it before anything is stored.
           await readPublicKeys(targetsFolder, keys);
           const { namespace, target: name } = target.profile;
-          const asked = { run, startedAt, namespace, exclude };
+          const begun = { run, at: startedAt, ...(await whereRunsAre(runs)) };
+          const asked = { begun, namespace, exclude };
           return await beginBackup(gatewayFor(target), { target: name, backupId, stores }, asked, signal);
         }),
       ),
@@ -182,7 +169,7 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
       location?: string | undefined;
     }): Promise<ChosenBackup[]> =>
       act((signal) =>
-        withStores(target, location, (stores) =>
+        withStores({ target, location, bucket }, (stores) =>
           chooseBackups(stores, { target: target.profile.target, backup }, Date.now(), signal),
         ),
       ),
@@ -195,8 +182,7 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
       run,
     }: BackupOf & { location: string; run: RunRef }): Promise<BackupVerdict> =>
       act((signal, say) =>
-        withStores(target, location, async ([store], { keys }) => {
-          if (store === undefined) throw noStore(target, location, []);
+        withStore({ target, location, bucket }, async (store, { keys }) => {
           const gateway = gatewayFor(target);
           const [publicKeys, privateKeys, [signingKey]] = await Promise.all([
             readPublicKeys(targetsFolder, keys),
@@ -214,23 +200,13 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket }: Ba
   };
 }
 
-function policyOf({ profile }: Target): BackupPolicy {
-  if (profile.backup !== undefined) return profile.backup;
-  throw failure(
-    'InvalidProfile',
-    `profile ${profile.target} has no section backup, so there is nothing that says where backups go and who can read them; docs/runbooks/backup.md has one to begin with`,
-  );
-}
-
-function noStore(target: Target, location: string | undefined, stores: BackupStore[]): Error {
-  const { target: name } = target.profile;
-  if (location === undefined)
-    return failure(
-      'InvalidProfile',
-      `profile ${name} names no location for backups and the worker has no bucket: set backup.locations or RUNBOOK_STORAGE_BUCKET`,
-    );
-  const known = stores.map((store) => store.name).join(', ');
-  return failure('InvalidRequest', `location: ${location} is none of target ${name}; it has ${known}`);
+/** Pruning has to know whom to ask whether the run has ended. @throws Unavailable */
+async function whereRunsAre(runs: Runs): Promise<Awaited<ReturnType<Runs['identity']>>> {
+  try {
+    return await runs.identity();
+  } catch {
+    throw failure('Unavailable', 'Temporal does not say which cluster it is');
+  }
 }
 
 /** Objects, bytes, time left; said at most once a second. */

@@ -10,11 +10,14 @@ export interface HolderReport {
   step?: string;
 }
 
+/** A run, and the Temporal that knows it. */
+type AnyRun = Pick<Holder, 'workflowId' | 'firstRunId' | 'temporalNamespace' | 'temporalCluster'>;
+
 /**
  * Asks whether the holder still runs. Only this worker's own Temporal can say *closed*: unreachable and foreign
  * are answers of their own, and never mean that the target is free.
  */
-export async function askAboutHolder(runs: Runs, holder: Holder): Promise<HolderReport> {
+export async function askAboutHolder(runs: Runs, holder: AnyRun): Promise<HolderReport> {
   try {
     const { temporalNamespace, temporalCluster } = await runs.identity();
     if (holder.temporalNamespace !== temporalNamespace || holder.temporalCluster !== temporalCluster)
@@ -26,7 +29,7 @@ export async function askAboutHolder(runs: Runs, holder: Holder): Promise<Holder
 }
 
 /** Deleted, ended, or the id belongs to a later chain of runs: closed. */
-function judge(holder: Holder, status: RunStatus | undefined): HolderReport {
+function judge(holder: AnyRun, status: RunStatus | undefined): HolderReport {
   if (status === undefined) return { state: 'closed' };
   const { running, firstRunId, closedAt, step } = status;
   // A server that does not name the chain does not tell a later run of the same id from this one.

@@ -12,8 +12,10 @@ export function backupIdOf({ firstRunId }: Pick<RunRef, 'firstRunId'>, startedAt
 export function timeOf(backupId: string): Date | undefined {
   const [, year, month, day, hour, minute, second] = idPattern.exec(backupId) ?? [];
   if (year === undefined) return undefined;
-  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const time = new Date(iso);
+  // The 31st of November would silently become the first of December.
+  return Number.isNaN(time.getTime()) || time.toISOString() !== iso ? undefined : time;
 }
 
 /** The name of a part: number, what is in it, attempt. The kinds are for people; long lists are cut. */

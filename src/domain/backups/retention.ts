@@ -1,5 +1,6 @@
 import type { BackupPolicy } from '../../contracts/backup-policy.ts';
-import { timeOfBackup } from './backup-id.ts';
+import type { RetentionVerdict } from '../../contracts/prune-backups.ts';
+import { timeOf } from './names.ts';
 
 /** A backup whose manifest was verified. What was not verified is nothing that this file may decide about. */
 export interface RetainedBackup {
@@ -8,14 +9,6 @@ export interface RetainedBackup {
   complete: boolean;
   /** Its newest verification passed. */
   verified: boolean;
-}
-
-/** What becomes of one backup. */
-export interface RetentionVerdict {
-  backupId: string;
-  verdict: 'keep' | 'remove';
-  /** In a few words, for people. */
-  why: string;
 }
 
 type Keep = BackupPolicy['keep'];
@@ -40,7 +33,7 @@ const periods: readonly Period[] = [
  */
 export function decideRetention(backups: readonly RetainedBackup[], keep: Keep): RetentionVerdict[] {
   const newestFirst = backups
-    .map((backup) => ({ ...backup, at: timeOfBackup(backup.backupId) }))
+    .map((backup) => ({ ...backup, at: timeOf(backup.backupId) }))
     .sort((a, b) => (a.backupId < b.backupId ? 1 : -1));
   const reasons = new Map<string, string[]>();
   const stays = (backup: RetainedBackup | undefined, why: string): void => {

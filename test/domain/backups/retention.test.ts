@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { timeOfBackup } from '../../../src/domain/backups/backup-id.ts';
+import { timeOf } from '../../../src/domain/backups/names.ts';
 import { decideRetention, type RetainedBackup } from '../../../src/domain/backups/retention.ts';
 
 const usual = { hourly: 24, daily: 7, weekly: 4, monthly: 12 };
@@ -29,7 +29,7 @@ function kept(backups: RetainedBackup[], keep = usual): string[] {
 
 describe('an id', () => {
   test('tells the time in UTC, to the second', () => {
-    expect(timeOfBackup('20261127-235959-0a1b2c3d')?.toISOString()).toBe('2026-11-27T23:59:59.000Z');
+    expect(timeOf('20261127-235959-0a1b2c3d')?.toISOString()).toBe('2026-11-27T23:59:59.000Z');
   });
 
   test.each([
@@ -41,7 +41,7 @@ describe('an id', () => {
     ['with something behind it', '20261127-000000-0a1b2c3d/x'],
     ['with capital letters', '20261127-000000-0A1B2C3D'],
   ])('%s is none', (_what, id) => {
-    expect(timeOfBackup(id)).toBeUndefined();
+    expect(timeOf(id)).toBeUndefined();
   });
 });
 
