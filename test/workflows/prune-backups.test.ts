@@ -159,7 +159,7 @@ describe('a location that does not answer', () => {
     const run = await prune();
     const { report, failure } = await run.end();
     expect([report.outcome, failure?.type]).toEqual(['failed', 'failed']);
-    expect(report.headline[0]).toMatch(/what was proven before stays: removed 3 backups/);
+    expect(report.headline[0]).toMatch(/what was proven before stays: near: removed 3 backups/);
     expect(report.error).toMatch(/^far was not pruned: could not list .*: AccessDenied$/);
     expect(await idsIn(near)).toEqual(ids.slice(-2));
     await run.saveHistory('location-silent');
@@ -204,7 +204,10 @@ test('aborted in the middle it stops there, says what is gone, and can be run ag
   const { report } = await run.end();
   expect([report.outcome, report.headline[0]]).toEqual([
     'aborted',
-    expect.stringContaining('what was proven before stays: removed 3 backups with 12 objects'),
+    expect.stringMatching(
+      // How far the other location is by then is a matter of speed.
+      /stays: near: removed (3 backups with 12 objects \(.*\)|nothing, had begun with 3 backups), far: removed nothing, had begun with 3 backups/,
+    ),
   ]);
   await run.saveHistory('aborted');
   farAway.misbehave = misbehaviour(() => false);

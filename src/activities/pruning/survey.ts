@@ -40,7 +40,7 @@ export interface FolderFile {
 }
 
 /** A backup that may be believed. */
-export interface SurveyedBackup extends OpenedBackup {
+interface SurveyedBackup extends OpenedBackup {
   /** The newest record that may be believed. */
   verification?: VerificationRecord;
 }
@@ -105,7 +105,7 @@ function add(found: FoundBackups, name: string, judgement: Judgement): void {
 }
 
 /** Files by the folder that they lie in. What lies beside the folders is none of ours. */
-export async function listFolders(
+async function listFolders(
   { store, target }: Place,
   signal: AbortSignal,
 ): Promise<{ folders: Map<string, FolderFile[]>; strange: Strange[] }> {
@@ -164,7 +164,7 @@ async function judgeBackup(
 }
 
 /** Manifest and newest verification of one backup; a sentence says why it cannot be believed. @throws StorageUnavailable */
-export async function surveyBackup(
+async function surveyBackup(
   place: Place,
   backupId: string,
   files: readonly Pick<FolderFile, 'name'>[],

@@ -1,6 +1,6 @@
 import type { LocationPlan, Removal } from '../../contracts/prune-backups.ts';
 import type { Target } from '../../contracts/target.ts';
-import { addRemovals, describeRemovals, locationNames } from '../../domain/backups/pruning.ts';
+import { describeRemovals, locationNames } from '../../domain/backups/pruning.ts';
 import { prune } from '../activity-options.ts';
 import { explain } from '../run/failures.ts';
 import type { Run } from '../run/run.ts';
@@ -31,33 +31,53 @@ export async function planLocations(target: Target): Promise<{ plans: LocationPl
 
 /** Removes exactly what the plans name. */
 export async function removeOldBackups(run: Run, target: Target, plans: LocationPlan[]): Promise<Removal[]> {
-  return await inEach(run, plans, async ({ location, remove }, done) => {
+  return await inEach(run, plans, async ({ location, remove }, removing) => {
     for (let from = 0; from < remove.length; from += backupsAtOnce) {
       const backupIds = remove.slice(from, from + backupsAtOnce);
-      const about = `Remove ${backupIds.length} backups from ${location}`;
-      done(await prune(about).removeBackups({ target, location, backupIds }));
+      const what = `${backupIds.length} backup${backupIds.length === 1 ? '' : 's'}`;
+      await removing(what, () =>
+        prune(`Remove ${what} from ${location}`).removeBackups({ target, location, backupIds }),
+      );
     }
   });
 }
 
 /** Removes what was never finished. */
 export async function removeLeftoversOf(run: Run, target: Target, plans: LocationPlan[]): Promise<Removal[]> {
-  return await inEach(run, plans, async ({ location, orphans: names, uploads }, done) => {
+  return await inEach(run, plans, async ({ location, orphans: names, uploads }, removing) => {
     if (names.length + uploads === 0) return;
-    done(await prune(`Remove leftovers from ${location}`).removeLeftovers({ target, location, names }));
+    await removing('leftovers', () =>
+      prune(`Remove leftovers from ${location}`).removeLeftovers({ target, location, names }),
+    );
   });
 }
 
-/** All locations to their end, also when one fails; what was removed is said whatever becomes of the run. */
+/**
+ * All locations to their end, also when one fails. At any moment the run could be ended from outside: it has said before
+ * what it begins with, and says afterwards what is gone.
+ */
 async function inEach(
   run: Run,
   plans: LocationPlan[],
-  work: (plan: LocationPlan, done: (removal: Removal) => void) => Promise<void>,
+  work: (
+    plan: LocationPlan,
+    removing: (what: string, remove: () => Promise<Removal>) => Promise<void>,
+  ) => Promise<void>,
 ): Promise<Removal[]> {
   const removals: Removal[] = [];
-  const ends = await Promise.allSettled(plans.map((plan) => work(plan, (removal) => removals.push(removal))));
-  const { objects, uploads } = addRemovals(removals);
-  if (objects + uploads > 0) run.keep(`removed ${describeRemovals(removals)}`);
+  const ends = await Promise.allSettled(
+    plans.map((plan) => {
+      const here: Removal[] = [];
+      return work(plan, async (what, remove) => {
+        const said = `${plan.location} ${what === 'leftovers' ? what : 'backups'}`;
+        run.keep(`${plan.location}: removed ${describeRemovals(here)}, had begun with ${what}`, said);
+        const removal = await remove();
+        here.push(removal);
+        removals.push(removal);
+        run.keep(`${plan.location}: removed ${describeRemovals(here)}`, said);
+      });
+    }),
+  );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return removals;
 }
