@@ -85,7 +85,7 @@ async function makePlace(run: Run, target: Target, scratch: Scratch): Promise<vo
   await run.step(
     steps.make,
     async () => {
-      const { removed } = await change('Remove what dead drills have left').removeLeftovers({ target });
+      const { removed } = await change('Remove what dead drills have left').removeDeadDrills({ target });
       // It waits for the quota to be counted, which may take a minute.
       await removing(`Make namespace ${scratch.name}`).makeScratch({ target, scratch });
       return removed;

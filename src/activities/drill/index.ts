@@ -5,7 +5,7 @@ import { withHeartbeat } from '../heartbeat.ts';
 import { translate } from '../kubernetes/failures.ts';
 import type { RecoveryDependencies } from '../recovery/source.ts';
 import { concludeDrill } from './conclude.ts';
-import { makeScratch, removeLeftovers, removeScratch } from './scratch.ts';
+import { makeScratch, removeDeadDrills, removeScratch } from './scratch.ts';
 
 /** What a drill does beside restoring. */
 export function createDrillActivities(dependencies: RecoveryDependencies & { runs: Runs }) {
@@ -27,8 +27,8 @@ export function createDrillActivities(dependencies: RecoveryDependencies & { run
       translate(() => withHeartbeat((signal) => removeScratch(placeOf(target), scratch, signal))),
 
     /** Idempotency in its file. */
-    removeLeftovers: ({ target }: { target: Target }): Promise<{ removed: string[] }> =>
-      translate(() => withHeartbeat((signal) => removeLeftovers(placeOf(target), Date.now(), signal))),
+    removeDeadDrills: ({ target }: { target: Target }): Promise<{ removed: string[] }> =>
+      translate(() => withHeartbeat((signal) => removeDeadDrills(placeOf(target), Date.now(), signal))),
 
     /** Idempotency in its file. */
     concludeDrill: (request: {

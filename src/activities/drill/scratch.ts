@@ -80,7 +80,7 @@ export async function removeScratch(
  * Removes what drills of this target have left that died more than a day ago: only namespaces with our label whose run
  * Temporal says is closed. Does not wait until they are gone. Idempotent.
  */
-export async function removeLeftovers(
+export async function removeDeadDrills(
   { gateway, runs, target }: ScratchPlace,
   now: number,
   signal: AbortSignal,
