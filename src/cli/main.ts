@@ -4,6 +4,7 @@ import { addControlCommands } from './commands/control.ts';
 import { addDecisionCommands } from './commands/decide.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addKeysCommand } from './commands/keys.ts';
 import { addListCommand } from './commands/list.ts';
 import { addLockCommands } from './commands/lock.ts';
 import { addSchedulesCommand } from './commands/schedules.ts';
@@ -32,6 +33,7 @@ addControlCommands(program);
 addLockCommands(program);
 addAuditCommand(program);
 addSchedulesCommand(program);
+addKeysCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 endWithLauncher();

@@ -1,7 +1,6 @@
 import {
   decryptKey,
   enums,
-  generateKey,
   readKeys,
   readPrivateKeys,
   type Key,
@@ -36,18 +35,30 @@ export interface PublicKeyFacts {
   fingerprint: string;
   userIds: string[];
   algorithm: string;
+  madeAt: Date;
   expiresAt?: Date;
+  revoked: boolean;
 }
 
 /** @throws KeyUnusable when the text is not one public key */
 export async function readPublicKey(armored: string): Promise<PublicKeyFacts> {
-  const key = await readOneKey(armored);
+  return await factsOf(await readOneKey(armored));
+}
+
+/** What a private key says of its public part. Nothing of it is opened. @throws KeyUnusable when the text is none */
+export async function readPrivateKeyFacts(armored: string): Promise<PublicKeyFacts> {
+  return await factsOf(await readOnePrivateKey(armored));
+}
+
+async function factsOf(key: Key): Promise<PublicKeyFacts> {
   const expires = await key.getExpirationTime();
   return {
     ...fingerprintOf(key),
     userIds: key.getUserIDs(),
     algorithm: key.getAlgorithmInfo().algorithm,
+    madeAt: key.getCreationTime(),
     ...(typeof expires === 'object' && expires !== null ? { expiresAt: expires } : {}),
+    revoked: await key.isRevoked(),
   };
 }
 
@@ -65,22 +76,6 @@ export async function requireSigningKey(armored: string, at: Date): Promise<{ ex
   } catch (error) {
     throw new KeyUnusable(`key ${fingerprintOf(key).fingerprint} is ${faultOf(error)}`);
   }
-}
-
-/** Makes a key that can only sign and does not expire, of the kind that GnuPG 2.2 reads, too. */
-export async function generateSigningKey(
-  owner: { name: string; email?: string },
-  passphrase?: string,
-): Promise<{ privateKey: string; publicKey: string; fingerprint: string }> {
-  const { privateKey, publicKey } = await generateKey({
-    type: 'ecc',
-    curve: 'ed25519Legacy',
-    userIDs: owner,
-    subkeys: [],
-    format: 'object',
-    ...(passphrase === undefined ? {} : { passphrase }),
-  });
-  return { privateKey: privateKey.armor(), publicKey: publicKey.armor(), ...fingerprintOf(publicKey) };
 }
 
 /** @throws KeyUnusable when the text is not one public key */

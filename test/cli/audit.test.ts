@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { createObjectStorage } from '../../src/clients/object-storage.ts';
 import type { AuditEvent, Checkpoint, SignedCheckpoint } from '../../src/contracts/audit.ts';
 import { bytesOf, checkpointStatement, emptyLog, entryOf, keyOfEntry } from '../../src/domain/audit.ts';
-import { generateSigningKey } from '../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../src/encryption/key-pairs.ts';
 import { signDetached } from '../../src/encryption/signatures.ts';
 import { runbook, type Ended } from '../support/command.ts';
 import { stack, unique } from '../support/stack.ts';

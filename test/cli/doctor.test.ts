@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { judgeClock } from '../../src/cli/doctor/clock.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
-import { generateSigningKey } from '../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../src/encryption/key-pairs.ts';
 import { narrowWorker, withUser } from '../activities/support/narrow-worker.ts';
 import { Place } from '../activities/support/place.ts';
 import { runbook } from '../support/command.ts';

@@ -3,13 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signingCommand, statementOf } from '../../src/domain/statement.ts';
-import {
-  generateSigningKey,
-  KeyUnusable,
-  needsPassphrase,
-  readPublicKey,
-  requireSigningKey,
-} from '../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../src/encryption/key-pairs.ts';
+import { KeyUnusable, needsPassphrase, readPublicKey, requireSigningKey } from '../../src/encryption/keys.ts';
 import {
   signDetached,
   SignatureRefused,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
-import type { Finding } from '../doctor/finding.ts';
-import { mendClusters, mendSearchAttributes, type Mended } from '../doctor/mending.ts';
+import { mendedLine, type Finding, type Mended } from '../doctor/finding.ts';
+import { mendClusters, mendSearchAttributes } from '../doctor/mending.ts';
 import { preferLocalStack } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -21,7 +21,7 @@ export function addSetupCommand(program: Command): void {
       const mended = await mendAll(options.target);
       if (options.json === true) console.log(JSON.stringify(mended, null, 2));
       else {
-        for (const one of mended) console.log(lineFor(one));
+        for (const one of mended) console.log(mendedLine(one));
         const mustMend = mended.some(({ state }) => state === 'cannot');
         console.log(mustMend ? 'do that, then run this again: runbook setup' : 'now run: runbook doctor');
       }
@@ -39,9 +39,4 @@ async function mendAll(only: string | undefined): Promise<Mended[]> {
 /** A fault of configuration or profiles hides what else was to be made. */
 function faultOf({ check, state, found, mend = '' }: Finding): Mended[] {
   return state === 'pass' ? [] : [{ thing: check, state: 'cannot', because: found, mend }];
-}
-
-function lineFor(one: Mended): string {
-  if (one.state !== 'cannot') return `${one.state}: ${one.thing}`;
-  return `cannot: ${one.thing}, because ${one.because}\n    → do this: ${one.mend}`;
 }

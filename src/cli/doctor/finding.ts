@@ -14,6 +14,17 @@ export interface Section {
   clocks: Finding[];
 }
 
+/** What became of one thing that was to be there. */
+export type Mended =
+  | { thing: string; state: 'made' | 'was there' }
+  | { thing: string; state: 'cannot'; because: string; mend: string };
+
+/** One of them for people. */
+export function mendedLine(one: Mended): string {
+  if (one.state !== 'cannot') return `${one.state}: ${one.thing}`;
+  return `cannot: ${one.thing}, because ${one.because}\n    → do this: ${one.mend}`;
+}
+
 /** How long one question may take. With at most three in a row a whole check ends in about twelve seconds. */
 export const questionSeconds = 4;
 

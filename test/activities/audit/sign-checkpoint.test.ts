@@ -10,7 +10,7 @@ import { lockNamespace } from '../../../src/contracts/names.ts';
 import type { Target } from '../../../src/contracts/target.ts';
 import { checkpointStatement } from '../../../src/domain/audit.ts';
 import { leaseName } from '../../../src/domain/lock.ts';
-import { generateSigningKey } from '../../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../../src/encryption/key-pairs.ts';
 import { verifyDetached } from '../../../src/encryption/signatures.ts';
 import { unique } from '../../support/stack.ts';
 import { Place } from '../support/place.ts';

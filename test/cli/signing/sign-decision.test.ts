@@ -7,7 +7,7 @@ import { signDecision } from '../../../src/cli/sign-decision.ts';
 import { UsageError } from '../../../src/cli/exit-codes.ts';
 import type { Decision } from '../../../src/contracts/run.ts';
 import { statementOf } from '../../../src/domain/statement.ts';
-import { generateSigningKey } from '../../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../../src/encryption/key-pairs.ts';
 import { verifyStatement } from '../../../src/encryption/signatures.ts';
 import { aGate } from '../../support/builders.ts';
 
