@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { deployDemo } from '../../src/local/demo-target.ts';
 import { Drills } from './support/drills.ts';
 import { manifests } from '../support/backup-world.ts';
-import { onRealNode, stack } from '../support/stack.ts';
+import { kubectlIn, onRealNode, stack } from '../support/stack.ts';
 import { demoProfile } from '../support/world.ts';
 
+const rolesAndBindings = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding' };
 const canary = 'canary-of-the-backup-tests';
 
 describe('a drill of a service without pods', () => {
@@ -165,6 +166,31 @@ describe('a drill of a service without pods', () => {
     await drills.untilGone(old.scratch);
     await expect(drills.exists(young.scratch)).resolves.toBe(true);
     await drills.remove(young.scratch);
+  });
+
+  test('lets nobody in its namespace do anything in that of the service, or more than its quota', async () => {
+    drills.writeProfile({ probes: false, quota: { pods: 1 } });
+    const run = await drills.start({});
+    await drills.untilSeen(run.scratch, rolesAndBindings, 'named');
+    await run.handle.terminate('what it made is looked at');
+    const { namespace } = drills.backups.world;
+    const account = `--as=system:serviceaccount:${run.scratch}:web`;
+    // Every namespace has one, and the account may read those of its own.
+    const read = (place: string): Promise<string> =>
+      kubectlIn(place)('get', 'configmap', 'kube-root-ca.crt', account, '-o', 'name');
+    await expect(read(run.scratch)).resolves.toContain('kube-root-ca.crt');
+    await expect(read(namespace)).rejects.toThrow('Forbidden');
+    const inScratch = kubectlIn(run.scratch);
+    await inScratch('run', 'first', '--image=sleeper:1');
+    await expect(inScratch('run', 'second', '--image=sleeper:1')).rejects.toThrow('exceeded quota');
+    await expect(inScratch('create', 'service', 'loadbalancer', 'out', '--tcp=80')).rejects.toThrow(
+      'exceeded quota',
+    );
+    await expect(inScratch('create', 'service', 'nodeport', 'out', '--tcp=80')).rejects.toThrow(
+      'exceeded quota',
+    );
+    drills.writeProfile({ probes: false });
+    await drills.remove(run.scratch);
   });
 
   test('as a dry run says what would be drilled, and makes nothing', async () => {

@@ -84,21 +84,26 @@ export class Drills {
     };
   }
 
+  /** Waits until an object of a namespace is there. */
+  async untilSeen(
+    namespace: string,
+    { apiVersion, kind }: { apiVersion: string; kind: string },
+    name: string,
+  ): Promise<void> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#stop.signal]);
+    await this.#follow({ apiVersion, kind, namespace }, signal, (one) => {
+      if (one.metadata.name === name) stop.abort();
+    });
+  }
+
   /** Deletes an object as soon as it is there. */
   async deleteWhenSeen(
     namespace: string,
     object: { apiVersion: string; kind: string; name: string },
   ): Promise<void> {
-    const { apiVersion, kind, name } = object;
-    const stop = new AbortController();
-    await this.#follow(
-      { apiVersion, kind, namespace },
-      AbortSignal.any([stop.signal, this.#stop.signal]),
-      (one) => {
-        if (one.metadata.name === name) stop.abort();
-      },
-    );
-    const ref = { apiVersion, kind, namespace, name };
+    await this.untilSeen(namespace, object, object.name);
+    const ref = { ...object, namespace };
     const { metadata } = await this.#gateway.get(ref);
     await this.#gateway.delete(ref, { preconditions: { uid: metadata.uid ?? '' } });
   }
