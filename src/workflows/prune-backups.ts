@@ -5,11 +5,11 @@ import {
   type PruneBackupsRequest,
 } from '../contracts/prune-backups.ts';
 import type { RunReport } from '../contracts/run.ts';
-import { describePlans, describeRemovals, isNothing, linesOfPlans } from '../domain/backups/pruning.ts';
+import { describePlans, describeRemovals, isNothing, tableOfPlans } from '../domain/backups/pruning.ts';
 import { failure } from './run/failures.ts';
 import { beginRun } from './run/run.ts';
 import { checkReadingRequest } from './steps/check-request.ts';
-import { planLocations, removeLeftoversOf, removeOldBackups } from './steps/prune-locations.ts';
+import { planLocations, pruneLeftoversOf, removeOldBackups, type Said } from './steps/prune-locations.ts';
 
 /** Pruning: backups that no rule keeps any more, and what was never finished. Page: docs/runbooks/prune-backups.md */
 export async function pruneBackups(input?: PruneBackupsRequest, carried?: unknown): Promise<RunReport> {
@@ -22,27 +22,33 @@ export async function pruneBackups(input?: PruneBackupsRequest, carried?: unknow
       () => planLocations(target),
       (found) => [describePlans(found.plans), ...found.silent].join('; '),
     );
-    const result = { lines: [...linesOfPlans(plans), ...silent], locations: plans };
+    run.found({ locations: plans }, tableOfPlans(plans, silent));
     for (const { at, strangeCount } of plans)
       if (strangeCount > 0)
         run.followUp(`look at what lies below ${at} and is no good backup (${strangeCount})`, {
           lasting: true,
         });
-    if (request.dryRun === true) return await run.planned(result);
+    if (request.dryRun === true) return await run.planned();
 
-    const old = await run.step(steps.remove, () => removeOldBackups(run, target, plans), describeRemovals);
+    const said: Said = new Map();
+    const old = await run.step(
+      steps.remove,
+      () => removeOldBackups(run, target, plans, said),
+      describeRemovals,
+    );
     const rest = await run.step(
       steps.leftovers,
-      () => removeLeftoversOf(run, target, plans),
+      () => pruneLeftoversOf(run, target, plans, said),
       describeRemovals,
     );
     // What could be reached was pruned; that the rest was not must not look like success.
     if (silent.length > 0) throw failure('StorageUnavailable', silent.join('; '));
+    const removed = [...old, ...rest];
     return await run.succeeded(
       isNothing(plans)
         ? `Nothing to remove: ${describePlans(plans)}`
-        : `Removed ${describeRemovals([...old, ...rest])}; ${describePlans(plans)}`,
-      { ...result, removed: [...old, ...rest] },
+        : `Removed ${describeRemovals(removed)}; ${describePlans(plans)}`,
+      { locations: plans, removed },
     );
   } catch (error) {
     return await run.ended(error); // a fault: what was removed stays removed, and the report says what

@@ -82,7 +82,6 @@ async function idsIn(store: BackupStore): Promise<string[]> {
   return [...new Set(found)];
 }
 
-const linesOf = (report: RunReport): string[] => (report.result as { lines: string[] }).lines;
 const removedIn = (report: RunReport): Removal[] => (report.result as { removed: Removal[] }).removed;
 
 async function addEverywhere(): Promise<void> {
@@ -100,12 +99,15 @@ test('a dry run shows the fate of every backup in every location, and removes no
     'This run did not touch the service and did not check its health.',
     'Start again without dryRun to make the change.',
   ]);
-  expect(linesOf(report).map((line) => line.split(':')[0])).toEqual([
-    `near, ${near.locationOf(backupFiles.folder(backups.target))}`.split(':')[0],
-    ...ids.toReversed().map((id) => `${[second, third].includes(id) ? 'remove' : 'keep'} ${id}`),
-    `far, ${far.locationOf(backupFiles.folder(backups.target))}`.split(':')[0],
-    ...ids.toReversed().map((id) => `${[first, second, third].includes(id) ? 'remove' : 'keep'} ${id}`),
-  ]);
+  const fate = (kept: string[]): string[][] =>
+    ids.toReversed().map((id) => [id, kept.includes(id) ? 'keep' : 'remove']);
+  const rowsOf = (location: string): string[][] =>
+    report.table!.rows.flatMap(([where = '', id = '', verdict = '', why = '']) => {
+      expect(why).not.toBe('');
+      return where === location ? [[id, verdict]] : [];
+    });
+  expect(rowsOf('near')).toEqual(fate([first, ...ids.slice(-2)]));
+  expect(rowsOf('far')).toEqual(fate(ids.slice(-2)));
   for (const store of [near, far]) expect(await idsIn(store)).toEqual(ids);
   await run.saveHistory('planned');
 });
@@ -148,7 +150,12 @@ test('what is no good backup stays, and the report says to look at it', async ()
   const { report } = await (await prune()).end();
   expect(report.outcome).toBe('succeeded');
   expect(report.headline[2]).toMatch(/Later: look at what lies below s3:.* and is no good backup \(1\)/);
-  expect(linesOf(report)).toContain('look at important/: its name is not the id of a backup');
+  expect(report.table?.rows).toContainEqual([
+    'near',
+    'important/',
+    'look at it',
+    'its name is not the id of a backup',
+  ]);
   expect(await idsIn(near)).toContain('important');
 });
 
@@ -159,7 +166,7 @@ describe('a location that does not answer', () => {
     const run = await prune();
     const { report, failure } = await run.end();
     expect([report.outcome, failure?.type]).toEqual(['failed', 'failed']);
-    expect(report.headline[0]).toMatch(/what was proven before stays: near: removed 3 backups/);
+    expect(report.headline[0]).toMatch(/^Failed; near: removed 3 backups/);
     expect(report.error).toMatch(/^far was not pruned: could not list .*: AccessDenied$/);
     expect(await idsIn(near)).toEqual(ids.slice(-2));
     await run.saveHistory('location-silent');
@@ -206,7 +213,7 @@ test('aborted in the middle it stops there, says what is gone, and can be run ag
     'aborted',
     expect.stringMatching(
       // How far the other location is by then is a matter of speed.
-      /stays: near: removed (3 backups with 12 objects \(.*\)|nothing, had begun with 3 backups), far: removed nothing, had begun with 3 backups/,
+      /^Aborted; near: removed (3 backups with 12 objects \(.*\)|nothing, had begun with 3 backups); far: removed nothing, had begun with 3 backups\./,
     ),
   ]);
   await run.saveHistory('aborted');

@@ -7,7 +7,7 @@ import { planOf } from '../../domain/backups/pruning.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { readPublicKeys } from '../backups/keys.ts';
 import { withStore } from '../backups/places.ts';
-import { removeBackups, removeLeftovers } from './remove.ts';
+import { removeBackups, pruneLeftovers } from './remove.ts';
 import { surveyLocation, type Place } from './survey.ts';
 
 /** What the pruning activities need. They read no private key and ask no cluster. */
@@ -54,9 +54,9 @@ export function createPruningActivities({ targetsFolder, bucket, runs }: Pruning
       inPlace(at, (place, _policy, signal, say) => removeBackups(place, backupIds, signal, say)),
 
     /** Tier change. Idempotency in its file. @throws StorageUnavailable */
-    removeLeftovers: ({ names, ...at }: At & { names: string[] }): Promise<Removal> =>
+    pruneLeftovers: ({ names, ...at }: At & { names: string[] }): Promise<Removal> =>
       inPlace(at, (place, _policy, signal) =>
-        removeLeftovers(place, names, { runs, now: Date.now() }, signal),
+        pruneLeftovers(place, names, { runs, now: Date.now() }, signal),
       ),
   };
 }

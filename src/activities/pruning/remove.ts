@@ -40,7 +40,7 @@ export async function removeBackups(
  * Removes what was never finished, and aborts interrupted uploads of more than a day ago. Each folder is judged anew
  * right before: a manifest, a young file or a run that goes on keeps it. Safe to repeat. @throws StorageUnavailable
  */
-export async function removeLeftovers(
+export async function pruneLeftovers(
   place: Place,
   names: string[],
   { runs, now }: { runs: Runs; now: number },

@@ -8,6 +8,7 @@ import {
   type Removal,
   type Strange,
 } from '../../contracts/prune-backups.ts';
+import type { ReportTable } from '../../contracts/run.ts';
 import { bytesInWords } from './describe.ts';
 import { decideRetention, type RetainedBackup } from './retention.ts';
 
@@ -70,23 +71,34 @@ function describePlan({
   return `${location}: ${parts.join(', ')}`;
 }
 
-/** Line by line what stays and what goes, for the report. */
-export function linesOfPlans(plans: readonly LocationPlan[]): string[] {
-  return plans.flatMap((plan) => {
-    const all = plan.kept + plan.remove.length + plan.later;
-    const more = all - plan.verdicts.length;
-    return [
-      `${plan.location}, ${plan.at}`,
-      ...plan.verdicts.map(({ backupId, verdict, why }) => `${verdict} ${backupId}: ${why}`),
-      ...(more === 0 ? [] : [`and ${more} older ones`]),
-      ...plan.orphans.map((name) => `remove ${name}: it was never finished, and its run has ended`),
-      ...(plan.uploads === 0 ? [] : [`abort ${counted(plan.uploads, 'interrupted upload')}`]),
-      ...plan.strange.map(({ what, why }) => `look at ${what}: ${why}`),
-      ...(plan.strangeCount === plan.strange.length
-        ? []
-        : [`look at ${plan.strangeCount - plan.strange.length} more`]),
-    ];
-  });
+/** What stays and what goes, for the report. */
+export function tableOfPlans(plans: readonly LocationPlan[], silent: readonly string[]): ReportTable {
+  return {
+    title: 'Backups',
+    head: ['location', 'backup', 'verdict', 'why'],
+    rows: plans.flatMap((plan) => [
+      ...plan.verdicts.map(({ backupId, verdict, why }) => [plan.location, backupId, verdict, why]),
+      ...plan.orphans.map((name) => [
+        plan.location,
+        name,
+        'remove',
+        'it was never finished, and its run has ended',
+      ]),
+      ...plan.strange.map(({ what, why }) => [plan.location, what, 'look at it', why]),
+    ]),
+    notes: [...plans.flatMap(notesOn), ...silent],
+  };
+}
+
+function notesOn({ location, at, kept, remove, later, verdicts, uploads, ...plan }: LocationPlan): string[] {
+  const older = kept + remove.length + later - verdicts.length;
+  const strange = plan.strangeCount - plan.strange.length;
+  return [
+    `${location}: ${at}`,
+    ...(older === 0 ? [] : [`${location}: ${older} older backups are not in the table`]),
+    ...(uploads === 0 ? [] : [`${location}: ${counted(uploads, 'interrupted upload')} to be aborted`]),
+    ...(strange === 0 ? [] : [`${location}: ${strange} more to be looked at`]),
+  ];
 }
 
 /** Whether there is anything to remove at all. */

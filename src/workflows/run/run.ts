@@ -117,7 +117,7 @@ export class Run {
   readonly #interruption: Interruption;
   readonly #undos = new UndoStack();
   readonly #proofs: Proof[] = [];
-  readonly #kept = new Map<string, string>();
+  readonly #kept: string[] = [];
   #subject: RunSubject | undefined;
   #plan: Plan | undefined;
   #approved: Plan | undefined;
@@ -246,7 +246,7 @@ export class Run {
         planHash: plan.hash,
         target: plan.target,
         onReject:
-          this.#kept.size > 0
+          this.#kept.length > 0
             ? 'the run ends, what it proved before stays'
             : 'the run ends and changes nothing',
       },
@@ -329,7 +329,7 @@ export class Run {
     change: (current: P) => Promise<T>,
   ): Promise<T> {
     let agreed = plan;
-    const keptBefore = this.#kept.size;
+    const keptBefore = this.#kept.length;
     const unprepared = this.#undos.size;
     for (let attempt = 1; ; attempt++) {
       if (!this.#lock.held) {
@@ -355,7 +355,7 @@ export class Run {
         this.#chronicle.changes(current, steps.change);
         return await change(current);
       } catch (error) {
-        if (!isMoved(error) || attempt >= mostRechecks || this.#kept.size > keptBefore) throw error;
+        if (!isMoved(error) || attempt >= mostRechecks || this.#kept.length > keptBefore) throw error;
         // Moved means that this attempt wrote nothing, so there is nothing to undo; the next one registers its own.
         this.#undos.forget(prepared);
       }
@@ -426,13 +426,10 @@ export class Run {
     this.#followUps.delete(sentence);
   }
 
-  /**
-   * What was changed and proven so far stays, whatever comes after; `what` names it in the report. `instead`: it takes the
-   * place of what was said under that name before.
-   */
-  keep(what: string, instead = what): void {
+  /** What was changed and proven so far stays, whatever comes after; `what` names it in the report. */
+  keep(what: string): void {
     this.#undos.forget();
-    this.#kept.set(instead, what);
+    this.#kept.push(what);
   }
 
   /** Nothing is left that would have to be taken back. */
@@ -635,7 +632,7 @@ export class Run {
       what,
       error,
       errorType,
-      kept: [...this.#kept.values()],
+      kept: this.#kept,
       left: this.#left,
       followUps: [...this.#followUps].flatMap(([sentence, { lasting }]) =>
         lasting || outcome === 'succeeded' ? [sentence] : [],

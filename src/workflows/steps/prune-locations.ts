@@ -29,9 +29,17 @@ export async function planLocations(target: Target): Promise<{ plans: LocationPl
   };
 }
 
+/** What is gone, and what was begun, by location: said to the run at every moment. */
+export type Said = Map<string, string>;
+
 /** Removes exactly what the plans name. */
-export async function removeOldBackups(run: Run, target: Target, plans: LocationPlan[]): Promise<Removal[]> {
-  return await inEach(run, plans, async ({ location, remove }, removing) => {
+export async function removeOldBackups(
+  run: Run,
+  target: Target,
+  plans: LocationPlan[],
+  said: Said,
+): Promise<Removal[]> {
+  return await inEach(run, plans, said, async ({ location, remove }, removing) => {
     for (let from = 0; from < remove.length; from += backupsAtOnce) {
       const backupIds = remove.slice(from, from + backupsAtOnce);
       const what = `${backupIds.length} backup${backupIds.length === 1 ? '' : 's'}`;
@@ -43,11 +51,16 @@ export async function removeOldBackups(run: Run, target: Target, plans: Location
 }
 
 /** Removes what was never finished. */
-export async function removeLeftoversOf(run: Run, target: Target, plans: LocationPlan[]): Promise<Removal[]> {
-  return await inEach(run, plans, async ({ location, orphans: names, uploads }, removing) => {
+export async function pruneLeftoversOf(
+  run: Run,
+  target: Target,
+  plans: LocationPlan[],
+  said: Said,
+): Promise<Removal[]> {
+  return await inEach(run, plans, said, async ({ location, orphans: names, uploads }, removing) => {
     if (names.length + uploads === 0) return;
     await removing('leftovers', () =>
-      prune(`Remove leftovers from ${location}`).removeLeftovers({ target, location, names }),
+      prune(`Remove leftovers from ${location}`).pruneLeftovers({ target, location, names }),
     );
   });
 }
@@ -59,22 +72,27 @@ export async function removeLeftoversOf(run: Run, target: Target, plans: Locatio
 async function inEach(
   run: Run,
   plans: LocationPlan[],
+  said: Said,
   work: (
     plan: LocationPlan,
     removing: (what: string, remove: () => Promise<Removal>) => Promise<void>,
   ) => Promise<void>,
 ): Promise<Removal[]> {
   const removals: Removal[] = [];
+  const say = (key: string, sentence: string): void => {
+    said.set(key, sentence);
+    run.leaves([...said.values()].join('; '));
+  };
   const ends = await Promise.allSettled(
     plans.map((plan) => {
       const here: Removal[] = [];
       return work(plan, async (what, remove) => {
-        const said = `${plan.location} ${what === 'leftovers' ? what : 'backups'}`;
-        run.keep(`${plan.location}: removed ${describeRemovals(here)}, had begun with ${what}`, said);
+        const key = `${plan.location} ${what === 'leftovers' ? what : 'backups'}`;
+        say(key, `${plan.location}: removed ${describeRemovals(here)}, had begun with ${what}`);
         const removal = await remove();
         here.push(removal);
         removals.push(removal);
-        run.keep(`${plan.location}: removed ${describeRemovals(here)}`, said);
+        say(key, `${plan.location}: removed ${describeRemovals(here)}`);
       });
     }),
   );

@@ -233,13 +233,13 @@ describe('a backup without a manifest', () => {
     await backups.add(store, second);
     const asked = { target, location: 'near', names: [first, second] };
     status = { running: true, firstRunId: 'first' };
-    expect(await act(activities().removeLeftovers, asked)).toMatchObject({ objects: 0 });
+    expect(await act(activities().pruneLeftovers, asked)).toMatchObject({ objects: 0 });
     expect(await keysOf(`${first}/`)).toHaveLength(3);
     status = undefined;
-    expect(await act(activities().removeLeftovers, asked)).toMatchObject({ objects: 3, locked: [] });
+    expect(await act(activities().pruneLeftovers, asked)).toMatchObject({ objects: 3, locked: [] });
     expect(await keysOf(`${first}/`)).toEqual([]);
     expect(await keysOf(`${second}/`)).toHaveLength(4);
-    expect(await act(activities().removeLeftovers, asked)).toMatchObject({ objects: 0 });
+    expect(await act(activities().pruneLeftovers, asked)).toMatchObject({ objects: 0 });
   });
 });
 
@@ -252,9 +252,9 @@ test('an upload is aborted when it was interrupted more than a day ago, and left
   ageUpload(old!.uploadId);
   expect(await plan()).toMatchObject({ uploads: 1 });
   const asked = { target, location: 'near', names: [] };
-  expect(await act(activities().removeLeftovers, asked)).toMatchObject({ uploads: 1, objects: 0 });
+  expect(await act(activities().pruneLeftovers, asked)).toMatchObject({ uploads: 1, objects: 0 });
   expect(await openUploads()).toEqual([young]);
-  expect(await act(activities().removeLeftovers, asked)).toMatchObject({ uploads: 0 });
+  expect(await act(activities().pruneLeftovers, asked)).toMatchObject({ uploads: 0 });
 });
 
 async function openUploads(): Promise<{ key: string; uploadId: string }[]> {

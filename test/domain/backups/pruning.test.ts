@@ -5,7 +5,7 @@ import {
   describePlans,
   describeRemovals,
   isNothing,
-  linesOfPlans,
+  tableOfPlans,
   locationNames,
   planOf,
   type FoundBackups,
@@ -38,7 +38,11 @@ describe('a plan is bounded, and counts what it leaves out', () => {
     // The oldest go first, so that a run which ends early has removed what is needed least.
     expect(plan.remove[0]).toBe(idOf(0));
     expect(plan.verdicts).toHaveLength(100);
-    expect(linesOfPlans([plan])).toContain(`and ${count - 100} older ones`);
+    const { rows, notes } = tableOfPlans([plan], []);
+    expect([rows.length, notes]).toEqual([
+      100,
+      ['near: s3://b/', `near: ${count - 100} older backups are not in the table`],
+    ]);
   });
 
   test.each([
@@ -48,7 +52,8 @@ describe('a plan is bounded, and counts what it leaves out', () => {
     const strange = Array.from({ length: count }, (_, index) => ({ what: `x${index}`, why: 'strange' }));
     const plan = planOf(found(1, { strange }), none);
     expect([plan.strange.length, plan.strangeCount]).toEqual([20, count]);
-    expect(linesOfPlans([plan]).includes('look at 1 more')).toBe(more === 1);
+    const { notes } = tableOfPlans([plan], []);
+    expect(notes.includes('near: 1 more to be looked at')).toBe(more === 1);
   });
 
   test('orphans beyond a hundred are left for a later run', () => {
@@ -70,13 +75,16 @@ test('a sentence says what stays and what goes in every location', () => {
     true,
     true,
   ]);
-  expect(linesOfPlans([two])).toEqual([
-    'far, s3://b/',
-    `keep ${idOf(0)}: newest, newest complete`,
-    `remove ${idOf(9)}: it was never finished, and its run has ended`,
-    'abort 2 interrupted uploads',
-    'look at x: y',
-  ]);
+  expect(tableOfPlans([two], ['near was not pruned'])).toEqual({
+    title: 'Backups',
+    head: ['location', 'backup', 'verdict', 'why'],
+    rows: [
+      ['far', idOf(0), 'keep', 'newest, newest complete'],
+      ['far', idOf(9), 'remove', 'it was never finished, and its run has ended'],
+      ['far', 'x', 'look at it', 'y'],
+    ],
+    notes: ['far: s3://b/', 'far: 2 interrupted uploads to be aborted', 'near was not pruned'],
+  });
 });
 
 test('removals are summed, and what a lock holds back is not passed over', () => {
