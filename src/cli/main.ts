@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAuditCommand } from './commands/audit.ts';
+import { addBackupsCommand } from './commands/backups.ts';
 import { addControlCommands } from './commands/control.ts';
 import { addDecisionCommands } from './commands/decide.ts';
 import { addDemoCommand } from './commands/demo.ts';
@@ -32,6 +33,7 @@ addDecisionCommands(program);
 addControlCommands(program);
 addLockCommands(program);
 addAuditCommand(program);
+addBackupsCommand(program);
 addSchedulesCommand(program);
 addKeysCommand(program);
 for (const command of program.commands) command.exitOverride();

@@ -10,7 +10,7 @@ import {
 } from '../../src/contracts/backup-manifest.ts';
 import { renderSigned } from '../../src/domain/backups/manifest.ts';
 import { timeOf } from '../../src/domain/backups/names.ts';
-import { generateSigningKey } from '../../src/encryption/keys.ts';
+import { generateSigningKey } from '../../src/encryption/key-pairs.ts';
 import { signClear } from '../../src/encryption/messages.ts';
 
 const run = { workflowId: 'backup-of-a-test', firstRunId: 'first', procedure: 'backup' };

@@ -40,7 +40,7 @@ export interface FolderFile {
 }
 
 /** A backup that may be believed. */
-interface SurveyedBackup extends OpenedBackup {
+export interface SurveyedBackup extends OpenedBackup {
   /** The newest record that may be believed. */
   verification?: VerificationRecord;
 }
@@ -164,7 +164,7 @@ async function judgeBackup(
 }
 
 /** Manifest and newest verification of one backup; a sentence says why it cannot be believed. @throws StorageUnavailable */
-async function surveyBackup(
+export async function surveyBackup(
   place: Place,
   backupId: string,
   files: readonly Pick<FolderFile, 'name'>[],

@@ -72,7 +72,11 @@ async function withPrivatePart(
 ): Promise<KeyRow> {
   if (part.state === 'unknown') return { ...row, state: 'unknown', note: `the private part: ${part.why}` };
   if (part.state === 'missing')
-    return { ...row, state: 'missing', note: `${part.at} is not there; ${howToMake(kind, target, ' --rotate')}` };
+    return {
+      ...row,
+      state: 'missing',
+      note: `${part.at} is not there; ${howToMake(kind, target, ' --rotate')}`,
+    };
   if (part.state !== 'there') return row;
   try {
     const fits = publicKey === undefined || (await fitsPublicKey(part.key, publicKey, use));
