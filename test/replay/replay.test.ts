@@ -61,6 +61,7 @@ const paths: Record<string, string[]> = {
     'empty',
     'damaged',
     'object-missing',
+    'ended-early',
     'serves',
     'too-slow',
   ],

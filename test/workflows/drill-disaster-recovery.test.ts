@@ -131,6 +131,18 @@ describe('a drill of a service without pods', () => {
     await expect(drills.exists(run.scratch)).resolves.toBe(false);
   });
 
+  test('that cannot go on is kept as one that failed, and removes its namespace', async () => {
+    const run = await drills.start({});
+    await drills.untilSeen(run.scratch, rolesAndBindings, 'named');
+    await drills.losePlan(run.firstRunId);
+    const { report, failure } = await run.end();
+    await run.saveHistory('ended-early');
+    expect(failure?.type).toBe('failed');
+    expect(report.error).toMatch(/the drill was carried out: the plan \S+ is gone/);
+    expect(report.result).toMatchObject({ result: { verdict: 'fail' } });
+    await expect(drills.exists(run.scratch)).resolves.toBe(false);
+  });
+
   test('that is aborted removes its namespace', async () => {
     const run = await drills.start({});
     await drills.untilThere(run.scratch);

@@ -24,10 +24,12 @@ const namespaced = [
 /** A drill, with the name of its namespace. */
 class Drill extends TestRun {
   readonly scratch: string;
+  readonly firstRunId: string;
 
-  constructor(handle: TestRun['handle'], scratch: string) {
+  constructor(handle: TestRun['handle'], target: string, firstRunId: string) {
     super(handle);
-    this.scratch = scratch;
+    this.scratch = scratchName(target, { firstRunId });
+    this.firstRunId = firstRunId;
   }
 }
 
@@ -60,7 +62,7 @@ export class Drills {
     const run = await world.start({ target, ...input }, undefined, 'drillDisasterRecovery');
     const { raw } = await run.handle.describe();
     const firstRunId = raw.workflowExecutionInfo?.firstRunId ?? '';
-    return new Drill(run.handle, scratchName(target, { firstRunId }));
+    return new Drill(run.handle, target, firstRunId);
   }
 
   /** Everything that comes into a namespace, as it came and as it became. */
@@ -194,6 +196,19 @@ export class Drills {
     const store = this.backups.openStore();
     try {
       await store.remove(`backups/${this.backups.target}/${backupId}/${name ?? ''}`);
+    } finally {
+      store.close();
+    }
+  }
+
+  /** Takes the plan of a drill out of the bucket. */
+  async losePlan(firstRunId: string): Promise<void> {
+    const store = this.backups.openStore();
+    const plans: string[] = [];
+    try {
+      for await (const found of store.list(`recoveries/${this.backups.target}/${firstRunId}/plan-`))
+        if ('key' in found) plans.push(found.key);
+      for (const key of plans) await store.remove(key);
     } finally {
       store.close();
     }
