@@ -5,7 +5,7 @@ import { requestBase } from './request.ts';
 const { target, reason, requestedBy } = requestBase;
 
 /** The id of a backup, such as `20261127-221933-0a1b2c3d`. */
-export const backupId = z
+const backupId = z
   .string()
   .regex(/^\d{8}-\d{6}-[0-9a-f]{8}$/, 'must be the id of a backup, such as 20261127-030000-0a1b2c3d');
 

@@ -42,6 +42,13 @@ export interface PrivateKeyText {
   passphrase?: string;
 }
 
+/** What a message is sealed with. */
+export interface SealingKeys {
+  /** Armored public keys, each of which opens it. */
+  recipients: string[];
+  signingKey: PrivateKeyText;
+}
+
 /** Who signed, and when. */
 export interface SignedBy {
   /** Fingerprint of the primary key, in capitals, also when a subkey signed. */
@@ -72,13 +79,8 @@ const mostPacketBytes = 64 * 1024;
  * different messages, both good. Holds the plaintext and the sealed message in memory, and no third copy.
  * @throws KeyUnusable: one that cannot be read or opened, that expired, was revoked, or may not do what it should
  */
-export async function sealMessage(
-  plain: Uint8Array,
-  keys: { recipients: string[]; signingKey: PrivateKeyText },
-): Promise<Uint8Array> {
-  const signingKeys = await signingKeyOf(keys.signingKey);
-  const encryptionKeys = await readAll(keys.recipients, 'recipient');
-  for (const key of encryptionKeys) await refuseUnfitRecipient(key);
+export async function sealMessage(plain: Uint8Array, keys: SealingKeys): Promise<Uint8Array> {
+  const { signingKeys, encryptionKeys } = await readSealing(keys);
   const message = await createMessage({ binary: streamOf(plain) });
   const sealed: unknown = await encrypt({
     message,
@@ -90,6 +92,24 @@ export async function sealMessage(
     config: writing,
   });
   return await collect(sealed as AsyncIterable<Uint8Array>, sealedBytes(plain.length));
+}
+
+/**
+ * Whether something could be sealed with these keys now; returns the fingerprint of the one that signs.
+ * @throws KeyUnusable as `sealMessage` does
+ */
+export async function checkSealingKeys(keys: SealingKeys): Promise<string> {
+  return fingerprintOf((await readSealing(keys)).signingKeys).fingerprint;
+}
+
+async function readSealing({
+  recipients,
+  signingKey,
+}: SealingKeys): Promise<{ signingKeys: PrivateKey; encryptionKeys: PublicKey[] }> {
+  const signingKeys = await signingKeyOf(signingKey);
+  const encryptionKeys = await readAll(recipients, 'recipient');
+  for (const key of encryptionKeys) await refuseUnfitRecipient(key);
+  return { signingKeys, encryptionKeys };
 }
 
 /**

@@ -14,7 +14,7 @@ import { beginBackup } from './begin.ts';
 import { chooseBackups } from './choose.ts';
 import { collectLogs } from './collect-logs.ts';
 import { commitBackup, type BackupContent } from './commit.ts';
-import { readBackupKeys, readPublicKeys, type BackupPublicKeys } from './keys.ts';
+import { readBackupKeys, readPublicKeys, readSealingKeys, type BackupPublicKeys } from './keys.ts';
 import { policyOf, withStore, withStores } from './places.ts';
 import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { runHook } from './run-hook.ts';
@@ -49,9 +49,8 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
     work: (place: BackupTarget, policy: BackupPolicy, publicKeys: BackupPublicKeys) => Promise<T>,
   ): Promise<T> =>
     withStores({ target, bucket }, async (stores, policy) => {
-      const publicKeys = await readPublicKeys(targetsFolder, policy.keys);
-      const [signingKey] = await readBackupKeys(gatewayFor(target), target, 'signing', signal);
-      if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
+      const sealing = await readSealingKeys(gatewayFor(target), targetsFolder, target, policy, signal);
+      const { publicKeys, signingKey } = sealing;
       const { recipients } = publicKeys;
       const place = { target: target.profile.target, backupId, stores, recipients, signingKey };
       return await work(place, policy, publicKeys);
@@ -74,9 +73,10 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
       startedAt,
     }: BackupOf & { run: RunRef; startedAt: string }): Promise<Snapshot> =>
       act((signal) =>
-        withStores({ target, bucket }, async (stores, { keys, exclude }) => {
+        withStores({ target, bucket }, async (stores, policy) => {
           // Whoever has no keys should learn it before anything is stored.
-          await readPublicKeys(targetsFolder, keys);
+          await readSealingKeys(gatewayFor(target), targetsFolder, target, policy, signal);
+          const { exclude } = policy;
           const { namespace, target: name } = target.profile;
           const begun = { run, at: startedAt, ...(await whereRunsAre(runs)) };
           const asked = { begun, namespace, exclude };

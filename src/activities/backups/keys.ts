@@ -5,7 +5,7 @@ import type { BackupPolicy } from '../../contracts/backup-policy.ts';
 import { lockNamespace } from '../../contracts/names.ts';
 import type { Target } from '../../contracts/target.ts';
 import { KeyUnusable } from '../../encryption/keys.ts';
-import type { PrivateKeyText } from '../../encryption/messages.ts';
+import { checkSealingKeys, type PrivateKeyText, type SealingKeys } from '../../encryption/messages.ts';
 import { failure } from '../failures.ts';
 import { readPublicKeyFile, type PublicKeyFile } from '../key-file.ts';
 
@@ -73,6 +73,48 @@ export async function readPublicKeys(
       escrow: escrow.fingerprint,
     },
   };
+}
+
+/** What a new backup is sealed with. */
+export interface BackupSealing {
+  publicKeys: BackupPublicKeys;
+  signingKey: PrivateKeyText;
+}
+
+/**
+ * The keys for a new backup, tried out: nothing may be stored that nobody could verify or open later.
+ * @throws InvalidProfile: as `readPublicKeys`; a key that expired or was revoked; a signing key that is not the first
+ * of the profile. As `readBackupKeys`
+ */
+export async function readSealingKeys(
+  gateway: KubernetesGateway,
+  targetsFolder: string,
+  target: Target,
+  { keys }: Pick<BackupPolicy, 'keys'>,
+  signal: AbortSignal,
+): Promise<BackupSealing> {
+  const publicKeys = await readPublicKeys(targetsFolder, keys);
+  const [signingKey] = await readBackupKeys(gateway, target, 'signing', signal);
+  if (signingKey === undefined) throw failure('NotFound', howToMake('signing', target));
+  const signer = await checked({ recipients: publicKeys.recipients, signingKey });
+  const [expected] = publicKeys.fingerprints.signing;
+  if (signer === expected) return { publicKeys, signingKey };
+  throw failure(
+    'InvalidProfile',
+    `backup.keys.signing: the first key is ${expected ?? 'none'}, but workers sign with ${signer}; put the public file of that one first, as runbook keys create said`,
+  );
+}
+
+async function checked(keys: SealingKeys): Promise<string> {
+  try {
+    return await checkSealingKeys(keys);
+  } catch (error) {
+    if (!(error instanceof KeyUnusable)) throw error;
+    throw failure(
+      'InvalidProfile',
+      `backup.keys: ${error.message}; runbook keys list tells how each key stands`,
+    );
+  }
 }
 
 async function readNamed(folder: string, field: string, path: string): Promise<PublicKeyFile> {

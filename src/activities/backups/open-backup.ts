@@ -190,7 +190,7 @@ export async function* readLogFiles(
 const mostLogBytes = 256 * 1024 * 1024;
 
 /** The bytes of one file before encryption and gzip, when everything that the manifest says of it is true. */
-export async function readPlain(
+async function readPlain(
   store: BackupStore,
   { manifest: { target, backupId } }: Pick<OpenedBackup, 'manifest'>,
   file: StoredFile & { plainBytes: number },
@@ -208,7 +208,7 @@ export async function readPlain(
 }
 
 /** The stored bytes of one file, when size and hash are those of the manifest. */
-export async function readStored(
+async function readStored(
   store: BackupStore,
   backup: { target: string; backupId: string },
   file: StoredFile,

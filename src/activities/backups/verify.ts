@@ -20,7 +20,7 @@ import { keyOf } from './seal.ts';
 const mostFindings = 20;
 
 /** Finding after finding; the first ones are kept, the rest is counted. */
-export class Findings {
+class Findings {
   readonly #kept: string[] = [];
   #more = 0;
 

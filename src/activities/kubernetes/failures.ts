@@ -1,6 +1,7 @@
 import { Context, type ApplicationFailure } from '@temporalio/activity';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { FailureType } from '../../contracts/failures.ts';
+import { KeyUnusable } from '../../encryption/keys.ts';
 import { failure, isOurs } from '../failures.ts';
 
 /**
@@ -20,6 +21,9 @@ export async function translate<T>(work: () => Promise<T>): Promise<T> {
 /** An error of no known kind is a fault of ours: repeating it would not help, and its text may hold anything. */
 function asFailure(error: unknown): ApplicationFailure {
   if (error instanceof KubernetesError) return failure(typeOf(error), error.message, error.retryAfterSeconds);
+  // Its sentences are safe by construction, too.
+  if (error instanceof KeyUnusable)
+    return failure('InvalidProfile', `${error.message}; runbook keys list tells how each key stands`);
   return failure('Internal', `fault in an activity: ${error instanceof Error ? error.name : typeof error}`);
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { checkApproverKeys } from '../doctor/approvers.ts';
+import { checkBackupKeys } from '../doctor/backup-keys.ts';
 import { checkCluster } from '../doctor/cluster.ts';
 import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import { bounded, type Finding, type Section } from '../doctor/finding.ts';
@@ -45,6 +46,7 @@ async function* examine(only: string | undefined): AsyncGenerator<Finding> {
   yield* findings;
   yield* ofProfiles;
   for (const profile of profiles) yield* await checkApproverKeys(config.targetsFolder, profile, new Date());
+  for (const profile of profiles) yield* await checkBackupKeys(config.targetsFolder, profile, new Date());
   yield* await checkNotifiers(config, profiles);
   const clocks: Finding[] = [];
   for (const section of sections) {

@@ -6,6 +6,8 @@ import { auditNames } from '../../contracts/audit.ts';
 import { fieldManager, lockNamespace } from '../../contracts/names.ts';
 import type { TargetProfile } from '../../contracts/target.ts';
 import { permissionsFor, resourceName, ruleLine, type Permission } from '../../domain/permissions.ts';
+import { sentenceOf, statusOf } from './answers.ts';
+import { checkBackupSecret } from './backup-keys.ts';
 import { judgeClock, type ClockReading } from './clock.ts';
 import { failed, passed, questionSeconds, unknown, type Finding, type Section } from './finding.ts';
 
@@ -17,9 +19,13 @@ export async function checkCluster(config: Config, profile: TargetProfile): Prom
   if (gateway === undefined) return { findings: [finding], clocks: [] };
   try {
     const { findings, clocks } = await checkOpened(gateway, profile);
-    // Without a bucket there is no audit log; that is said of the storage.
-    if (config.storage === undefined || clocks.length === 0) return { findings, clocks };
-    return { findings: [...findings, await checkAuditKey(gateway, profile.target)], clocks };
+    if (clocks.length === 0) return { findings, clocks };
+    const [backupKeys, auditKey] = await Promise.all([
+      checkBackupSecret(gateway, profile),
+      // Without a bucket there is no audit log; that is said of the storage.
+      config.storage === undefined ? undefined : checkAuditKey(gateway, profile.target),
+    ]);
+    return { findings: [...findings, ...backupKeys, ...(auditKey === undefined ? [] : [auditKey])], clocks };
   } finally {
     await gateway.close();
   }
@@ -293,14 +299,4 @@ async function post(gateway: KubernetesGateway, path: string, body: unknown): Pr
     ...limit,
     body: { contentType: 'application/json', text: JSON.stringify(body) },
   });
-}
-
-/** The status of the API server's answer; undefined when none came. */
-export function statusOf(error: unknown): number | undefined {
-  return error instanceof KubernetesError ? error.status : undefined;
-}
-
-/** The gateway's own sentences are safe to show; of anything else only the kind is. */
-export function sentenceOf(error: unknown): string {
-  return error instanceof KubernetesError ? error.message : 'the answer is not what Kubernetes promises';
 }

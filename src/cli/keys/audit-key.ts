@@ -6,7 +6,8 @@ import { fieldManager, lockNamespace } from '../../contracts/names.ts';
 import type { TargetProfile } from '../../contracts/target.ts';
 import { makeKeyPair } from '../../encryption/key-pairs.ts';
 import { readPublicKey } from '../../encryption/keys.ts';
-import { mendForServer, sentenceOf, statusOf } from '../doctor/cluster.ts';
+import { sentenceOf, statusOf } from '../doctor/answers.ts';
+import { mendForServer } from '../doctor/cluster.ts';
 import { questionSeconds, type Mended } from '../doctor/finding.ts';
 
 const limit = { fieldManager, timeoutSeconds: questionSeconds };

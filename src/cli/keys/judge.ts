@@ -81,7 +81,7 @@ async function withPrivatePart(
   try {
     const fits = publicKey === undefined || (await fitsPublicKey(part.key, publicKey, use));
     if (fits) return { ...row, privatePart: `${part.at} (${publicKey === undefined ? 'there' : 'fits'})` };
-    const note = 'the private part belongs to another key than the public one; docs/keys.md says what to do';
+    const note = `the private part is that of key ${(await readPrivateKeyFacts(part.key.armored)).fingerprint}; name its public file in the profile, as runbook keys create said`;
     return { ...row, state: 'unusable', privatePart: `${part.at} (does not fit)`, note };
   } catch (error) {
     if (!(error instanceof KeyUnusable)) throw error;
