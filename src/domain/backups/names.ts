@@ -2,10 +2,13 @@ import type { RunRef } from '../../contracts/run-ref.ts';
 
 const idPattern = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]{8}$/;
 
-/** The id of a run's backup: sorts by time, and the same at every attempt. `startedAt`: ISO 8601 in UTC. */
+/**
+ * The id of a run's backup: sorts by time, and the same at every attempt. `startedAt`: ISO 8601 in UTC. The end of a run's
+ * id is random; its beginning is the time, which runs of one moment share.
+ */
 export function backupIdOf({ firstRunId }: Pick<RunRef, 'firstRunId'>, startedAt: string): string {
   const time = startedAt.replace(/\.\d+/, '').replaceAll(/[-:Z]/g, '').replace('T', '-');
-  return `${time}-${firstRunId.replaceAll('-', '').slice(0, 8).toLowerCase()}`;
+  return `${time}-${firstRunId.replaceAll('-', '').slice(-8).toLowerCase()}`;
 }
 
 /** When a backup was begun, by its id; undefined when that is none. */

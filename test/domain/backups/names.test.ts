@@ -5,7 +5,13 @@ const run = { firstRunId: '0198C2B7-1234-7abc-8def-0123456789ab' };
 
 describe('the id of a backup', () => {
   test('says when it was begun, and by which run', () => {
-    expect(backupIdOf(run, '2026-11-27T03:04:05.678Z')).toBe('20261127-030405-0198c2b7');
+    expect(backupIdOf(run, '2026-11-27T03:04:05.678Z')).toBe('20261127-030405-456789ab');
+  });
+
+  test('of two runs that begin in the same moment is not the same', () => {
+    const other = { firstRunId: '0198c2b7-1234-7abc-8def-0123456789ac' };
+    const at = '2026-11-27T03:04:05.678Z';
+    expect(backupIdOf(other, at)).not.toBe(backupIdOf(run, at));
   });
 
   test('gives the time back', () => {
