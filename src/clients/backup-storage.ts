@@ -8,7 +8,12 @@ import {
 import { addAbortSignal, Readable } from 'node:stream';
 import type { BackupLocation, BackupPolicy } from '../contracts/backup-policy.ts';
 import { backupWriter } from './backup-writes.ts';
-import { createS3Client, keyBelow, type ObjectStorageOptions } from './object-storage.ts';
+import {
+  createS3Client,
+  keyBelow,
+  type ObjectStorageOptions,
+  type S3ClientOptions,
+} from './object-storage.ts';
 import { removeObject } from './remove-object.ts';
 import { until } from './storage-calls.ts';
 
@@ -89,7 +94,7 @@ export function openBackupStores(
 }
 
 /** Where the backups of a target go, before anything is opened; see {@link openBackupStores}. */
-function backupLocations(
+export function backupLocations(
   { locations }: Pick<BackupPolicy, 'locations'>,
   workerBucket: ObjectStorageOptions | undefined,
 ): BackupLocation[] {
@@ -100,27 +105,32 @@ function backupLocations(
   return [{ name: 'default', ...place, writeOnce: 'ifNoneMatch' }];
 }
 
-/** The SDK's client for a location. Nothing is sent before the first call. */
-function createLocationClient(
-  { endpoint, region, pathStyle, checksums, credentials }: BackupLocation,
-  silence: number,
-): S3Client {
-  return createS3Client({
+/** How the SDK talks to a location. */
+export function clientOptionsOf({
+  endpoint,
+  region,
+  pathStyle,
+  checksums,
+  credentials,
+}: BackupLocation): S3ClientOptions {
+  return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(pathStyle === undefined ? {} : { pathStyle }),
     ...(checksums === undefined ? {} : { checksums }),
     ...(credentials === undefined ? {} : { profile: credentials }),
-    attempts,
-    silenceMilliseconds: silence,
-    wholeMilliseconds,
-  });
+  };
 }
 
 /** Opens one location. Nothing is sent before the first call. `silence`: milliseconds in which nothing moves. */
 export function openBackupStore(location: BackupLocation, silence = silenceMilliseconds): BackupStore {
   const { name, bucket, prefix, writeOnce } = location;
-  const client = createLocationClient(location, silence);
+  const client = createS3Client({
+    ...clientOptionsOf(location),
+    attempts,
+    silenceMilliseconds: silence,
+    wholeMilliseconds,
+  });
   const writer = backupWriter(client, location);
   const above = keyBelow(prefix, '');
   const keyOf = (key: string): string => `${above}${key}`;

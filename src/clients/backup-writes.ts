@@ -97,13 +97,17 @@ async function putInPieces(
   }
 }
 
-/** Google's XML API: generation 0 is an object that is not there. It knows no condition for multipart uploads. */
+/** Google's XML API knows no condition for multipart uploads, so this is always one request. */
 async function putFirstGeneration(
   client: S3Client,
   input: PutObjectCommandInput,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const command = new PutObjectCommand(input);
+  await client.send(firstGeneration(new PutObjectCommand(input)), until(signal));
+}
+
+/** Adds the condition of Google's XML API that there is no such object: generation 0. */
+export function firstGeneration(command: PutObjectCommand): PutObjectCommand {
   command.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };
@@ -113,7 +117,7 @@ async function putFirstGeneration(
     // Before the signature, which covers it.
     { step: 'build', name: 'firstGeneration' },
   );
-  await client.send(command, until(signal));
+  return command;
 }
 
 /** Without a condition: looks before, and reads back what lies there afterwards. Two at once can still both succeed. */

@@ -71,7 +71,13 @@ const location = z
         'How the store is told never to overwrite. none: it cannot be told; the worker looks before and after it writes, and reports say so.',
       ),
   })
-  .superRefine(({ kmsKeyId, serverSideEncryption }, context) => {
+  .superRefine(({ kmsKeyId, objectLock, serverSideEncryption, writeOnce }, context) => {
+    if (objectLock !== undefined && writeOnce === 'gcsGeneration')
+      context.addIssue({
+        code: 'custom',
+        path: ['objectLock'],
+        message: 'cannot be sent with writeOnce: gcsGeneration; give the bucket a retention policy instead',
+      });
     if (kmsKeyId !== undefined && serverSideEncryption !== 'aws:kms')
       context.addIssue({
         code: 'custom',

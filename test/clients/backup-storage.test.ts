@@ -312,6 +312,13 @@ describe('the locations of a profile', () => {
     expect(store?.locationOf('k')).toBe('s3://worker-bucket/deep/k');
   });
 
+  test('cannot have a retention with the condition of Google, which takes it in another way', () => {
+    const place = { name: 'far', bucket: 'far-bucket', objectLock: { mode: 'COMPLIANCE', days: 1 } };
+    const parse = (writeOnce: string): boolean =>
+      backupPolicySchema.safeParse({ keys, locations: [{ ...place, writeOnce }] }).success;
+    expect([parse('ifNoneMatch'), parse('none'), parse('gcsGeneration')]).toEqual([true, true, false]);
+  });
+
   test('are none when there is no bucket at all', () => {
     expect(openBackupStores(backupPolicySchema.parse({ keys }), undefined)).toEqual([]);
   });

@@ -6,8 +6,9 @@ import { checkConfiguration, checkProfiles } from '../doctor/configuration.ts';
 import { bounded, type Finding, type Section } from '../doctor/finding.ts';
 import { checkNotifiers } from '../doctor/notifiers.ts';
 import { checkSchedules } from '../doctor/schedules.ts';
-import { checkStorage } from '../doctor/storage.ts';
+import { checkLocations, checkStorage } from '../doctor/storage.ts';
 import { checkTemporal } from '../doctor/temporal.ts';
+import type { TargetProfile } from '../../contracts/target.ts';
 import { preferLocalStack } from '../environment.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -37,11 +38,17 @@ export function addDoctorCommand(program: Command): void {
 async function* examine(only: string | undefined): AsyncGenerator<Finding> {
   const { config, storageIsFaulty, findings } = checkConfiguration(process.env);
   const { profiles, findings: ofProfiles } = await checkProfiles(config, only);
+  // Without locations of its own a target has the worker's bucket, of which nothing is known then.
+  const locationsOf = (profile: TargetProfile): Promise<Section> =>
+    storageIsFaulty && (profile.backup?.locations.length ?? 0) === 0
+      ? Promise.resolve({ findings: [], clocks: [] })
+      : checkLocations(config, profile);
   const sections: Promise<Section>[] = [
     bounded('Temporal', checkTemporal(config)),
     bounded('schedules', checkSchedules(config, profiles, only)),
     ...profiles.map((profile) => bounded(`target ${profile.target}`, checkCluster(config, profile))),
     ...(storageIsFaulty ? [] : [bounded('storage', checkStorage(config))]),
+    ...profiles.map((profile) => bounded(`target ${profile.target}, locations`, locationsOf(profile))),
   ];
   yield* findings;
   yield* ofProfiles;
