@@ -20,6 +20,7 @@ const pure = [
   'activities/approvals',
   'activities/backup-keys',
   'cli/signing',
+  'cli/keys',
   'notifiers',
   'activities/notifications',
   'activities/backups/stored',

@@ -153,8 +153,13 @@ async function createEscrow(
   const passphrase =
     passphraseFile === undefined ? await askTwice(target, ask) : await readPassphrase(passphraseFile);
   const pair = await makeKeyPair({ ...wishFor(wanted), encrypts: true, passphrase });
-  await writeNew(path, pair.privateKey, 0o600);
   await writePublicFile(targetsFolder, wanted.publicFile, pair.publicKey);
+  try {
+    await writeNew(path, pair.privateKey, 0o600);
+  } catch (error) {
+    await removePublicFile(targetsFolder, wanted.publicFile);
+    throw error;
+  }
   return { fingerprint: pair.fingerprint, privatePart: path };
 }
 
