@@ -157,7 +157,8 @@ async function readSecret(
 
 function keyIn(data: Record<string, unknown>, file: string, lock: string): PrivateKeyText | undefined {
   const armored = decoded(data[file]);
-  const passphrase = decoded(data[lock]);
+  // An editor ends the line; a passphrase does not.
+  const passphrase = decoded(data[lock])?.replace(/\r?\n$/, '');
   if (armored === undefined) return undefined;
   return { armored, ...(passphrase === undefined ? {} : { passphrase }) };
 }

@@ -107,7 +107,7 @@ function partIn(secret: KeySecret | string, name: string): PrivatePart {
   if (typeof secret === 'string') return { state: 'unknown', why: secret };
   const at = `${secret.name}, ${name}.asc`;
   const armored = textIn(secret, `${name}.asc`);
-  const passphrase = textIn(secret, `${name}.passphrase`);
+  const passphrase = textIn(secret, `${name}.passphrase`)?.replace(/\r?\n$/, '');
   if (armored === undefined) return { state: 'missing', at };
   return { state: 'there', at, key: { armored, ...(passphrase === undefined ? {} : { passphrase }) } };
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/activity';
+import { generateKey } from 'openpgp';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBackupKeys, readPublicKeys } from '../../../src/activities/backups/keys.ts';
+import { readBackupKeys, readPublicKeys, readSealingKeys } from '../../../src/activities/backups/keys.ts';
 import { KubernetesError } from '../../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import { backupKeyNames } from '../../../src/contracts/backup-keys.ts';
@@ -32,43 +33,40 @@ async function failureOf(promise: Promise<unknown>): Promise<{ type: string; mes
   throw new Error('expected a failure');
 }
 
-describe('the private keys of a target', () => {
-  /** A cluster in which only the Secret of the target can be read; or reading it ends with that status. */
-  function clusterWith(content: Record<string, string> | number): KubernetesGateway {
-    const get: KubernetesGateway['get'] = (ref) => {
-      expect(ref).toEqual({
-        apiVersion: 'v1',
-        kind: 'Secret',
-        namespace: 'runbooks',
-        name: 'runbook-backup-shop',
+/** A cluster in which only the Secret of the target can be read; or reading it ends with that status. */
+function clusterWith(content: Record<string, string> | number): KubernetesGateway {
+  const get: KubernetesGateway['get'] = (ref) => {
+    expect(ref).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      namespace: 'runbooks',
+      name: 'runbook-backup-shop',
+    });
+    if (typeof content === 'number')
+      throw new KubernetesError({
+        operation: 'GET',
+        reason: 'X',
+        status: content,
+        retryable: content >= 500,
       });
-      if (typeof content === 'number')
-        throw new KubernetesError({
-          operation: 'GET',
-          reason: 'X',
-          status: content,
-          retryable: content >= 500,
-        });
-      const data = Object.entries(content).map(([name, text]) => [
-        name,
-        Buffer.from(text).toString('base64'),
-      ]);
-      return Promise.resolve({
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: ref.name },
-        data: Object.fromEntries(data) as Record<string, string>,
-      });
-    };
-    return { get } as unknown as KubernetesGateway;
-  }
+    const data = Object.entries(content).map(([name, text]) => [name, Buffer.from(text).toString('base64')]);
+    return Promise.resolve({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: ref.name },
+      data: Object.fromEntries(data) as Record<string, string>,
+    });
+  };
+  return { get } as unknown as KubernetesGateway;
+}
 
+describe('the private keys of a target', () => {
   test('are the current one with its passphrase, then former online ones with theirs, and no other data', async () => {
     const former = backupKeyNames.former('ab12cd34'.padEnd(40, '0'));
     const cluster = clusterWith({
       'signing.asc': 'S',
       'online.asc': 'O',
-      'online.passphrase': 'open',
+      'online.passphrase': 'open\n',
       'online-FFFFFFFF.asc': 'F',
       [former.privateKey]: 'A',
       [former.passphrase]: 'sesame',
@@ -169,6 +167,49 @@ describe('the public keys that a profile names', () => {
     expect(
       (await failureOf(readPublicKeys(folder, { ...keys, signing: ['keys/a.asc', 'keys/x.asc'] }))).message,
     ).toMatch(/^backup\.keys\.signing\[1\]: keys\/x\.asc cannot be read/);
+  });
+
+  describe('seal a new backup', () => {
+    const sealing = (signing: string, named = keys) =>
+      readSealingKeys(clusterWith({ 'signing.asc': signing }), folder, target, { keys: named }, signal);
+
+    test('with the private key of the first that may sign', async () => {
+      const { publicKeys, signingKey } = await sealing(pairs.get('a')?.privateKey ?? '');
+      expect(signingKey).toEqual({ armored: pairs.get('a')?.privateKey });
+      expect(publicKeys.recipients).toHaveLength(2);
+    });
+
+    test('never with another private key, not even that of an older one', async () => {
+      const { fingerprint = '' } = pairs.get('b') ?? {};
+      expect(await failureOf(sealing(pairs.get('b')?.privateKey ?? ''))).toEqual({
+        type: 'InvalidProfile',
+        message: expect.stringMatching(
+          new RegExp(
+            `^backup.keys.signing: the first key is [0-9A-F]{40}, but workers sign with ${fingerprint};`,
+          ),
+        ) as unknown,
+      });
+    });
+
+    test('never to a key that has expired, and say so before anything is stored', async () => {
+      const { publicKey } = await generateKey({
+        type: 'ecc',
+        curve: 'curve25519Legacy',
+        userIDs: { name: 'old' },
+        date: new Date(Date.now() - 10 * 86_400_000),
+        keyExpirationTime: 86_400,
+      });
+      writeFileSync(join(folder, 'keys', 'old.asc'), publicKey);
+      const answer = failureOf(
+        sealing(pairs.get('a')?.privateKey ?? '', { ...keys, escrow: 'keys/old.asc' }),
+      );
+      expect(await answer).toEqual({
+        type: 'InvalidProfile',
+        message: expect.stringMatching(
+          /the recipient's key [0-9A-F]{40} is expired; runbook keys list tells/,
+        ) as unknown,
+      });
+    });
   });
 
   test('are refused when the escrow key is the online key, whatever the files are called', async () => {
