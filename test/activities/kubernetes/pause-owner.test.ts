@@ -251,7 +251,7 @@ describe('an Argo CD Application', () => {
     const { name } = await argoOwned({ metadata: { annotations: { [skip]: 'true' } } });
     const planned = await planFor(name);
     expect(planned).toMatchObject({ state: 'notNeeded', owner: 'argo-cd' });
-    expect(planned).toHaveProperty('sentence', expect.stringContaining('is paused already'));
+    expect(planned).toHaveProperty('sentence', expect.stringContaining('was paused already'));
   });
 
   test('that does not list the workload is not paused, whatever the workload says', async () => {
