@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import {
   decidePause,
   managesWorkload,
@@ -209,10 +209,12 @@ describe('an Application manages a workload', () => {
 
 test('the Role that the manifest has commented out allows what a pause needs, once it is a comment no more', () => {
   const manifest = readFileSync(new URL('../../deploy/kubernetes/worker.yaml', import.meta.url), 'utf8');
-  const block = /^(# apiVersion: [^]*?^# ---\n[^]*?)^# ---$/m.exec(manifest)?.[1] ?? '';
-  const [role, binding] = parseAllDocuments(block.replaceAll(/^# ?/gm, '')).map(
-    (one) => one.toJS() as unknown,
-  );
+  // Some other roles are comments, too.
+  const comments = manifest.split(/^(?:# )?---$/m).filter((one) => /^# +name: runbook-pause$/m.test(one));
+  const [role, binding] = comments.map((one) => {
+    const lines = one.slice(one.indexOf('# apiVersion:')).split('\n');
+    return parse(lines.map((line) => line.replace(/^# ?/, '')).join('\n')) as unknown;
+  });
   expect(role).toMatchObject({
     kind: 'Role',
     metadata: { name: 'runbook-pause' },
