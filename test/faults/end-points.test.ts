@@ -4,7 +4,7 @@ import { killedAtEveryEnd } from './support/faults.ts';
 import { inLanes, runCase, runUndisturbed } from './support/run-cases.ts';
 
 // Every killed worker costs a heartbeat timeout and the start of the next one, on two busy cores.
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 // What is undone has every activity of what is not, and those of the undo.
 const chosen = scenarios.filter(
