@@ -164,7 +164,7 @@ export class Stage {
       state: await this.settledState(),
       effects: [...this.journal.effects],
       audit: await this.#auditLog(),
-      outside: (await this.scenario.outside?.(this.place)) ?? [],
+      outside: ((await this.scenario.outside?.(this.place)) ?? []).map((line) => this.#plain(line)),
     };
   }
 
