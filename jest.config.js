@@ -27,6 +27,10 @@ const pure = [
   'metrics',
 ];
 
+/** What floods or outlasts the other tests runs alone, with `npm run faults`. */
+const long = '<rootDir>/test/long/';
+const wanted = process.env.RUNBOOK_TEST_LONG === 'yes' ? [] : [long];
+
 export default {
   // Two cores: a second process keeps tests going while the first waits for servers.
   maxWorkers: 2,
@@ -40,7 +44,11 @@ export default {
       ...common,
       displayName: 'servers',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', ...pure.map((folder) => `<rootDir>/test/${folder}/`)],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        ...wanted,
+        ...pure.map((folder) => `<rootDir>/test/${folder}/`),
+      ],
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
       setupFilesAfterEnv: ['<rootDir>/test/support/timeouts.ts'],

@@ -54,6 +54,16 @@ async function test(args) {
   ]);
 }
 
+/** Without arguments first the tests that need the machine to themselves; `--long`: only these. */
+async function faults(args) {
+  if (args.length === 0 || args[0] === '--long') {
+    process.env.RUNBOOK_TEST_LONG = 'yes';
+    const status = await run('long tests', [...jest, '--runInBand', 'test/long']);
+    if (status !== 0 || args.length > 0) return status;
+  }
+  return await run('faults', [join(root, 'scripts', 'faults.ts'), ...args]);
+}
+
 async function check() {
   for (const [name, args] of checks) {
     const status = await run(name, args);
@@ -67,7 +77,7 @@ const tasks = {
   test: () => test(args),
   check,
   bench: () => run('bench', [join(root, 'bench', 'main.ts'), ...args]),
-  faults: () => run('faults', [join(root, 'scripts', 'faults.ts'), ...args]),
+  faults: () => faults(args),
 };
 const chosen = tasks[task];
 if (chosen === undefined) {

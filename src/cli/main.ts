@@ -1,41 +1,43 @@
 import { Command, CommanderError } from 'commander';
-import { addAuditCommand } from './commands/audit.ts';
-import { addBackupsCommand } from './commands/backups.ts';
-import { addControlCommands } from './commands/control.ts';
-import { addDecisionCommands } from './commands/decide.ts';
-import { addDemoCommand } from './commands/demo.ts';
-import { addDoctorCommand } from './commands/doctor.ts';
-import { addKeysCommand } from './commands/keys.ts';
-import { addListCommand } from './commands/list.ts';
-import { addLockCommands } from './commands/lock.ts';
-import { addSchedulesCommand } from './commands/schedules.ts';
-import { addSetupCommand } from './commands/setup.ts';
-import { addShowCommand } from './commands/show.ts';
-import { addStackCommands } from './commands/stack.ts';
-import { addStartCommand } from './commands/start.ts';
-import { addWorkerCommand } from './commands/worker.ts';
+import { messageOf } from '../local/wait.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
+
+type AddCommands = (program: Command) => void;
+
+/** Which file has which commands. Each loads only what it needs: Kubernetes' client alone takes half a second. */
+const files: { names: string[]; load: () => Promise<AddCommands> }[] = [
+  { names: ['up', 'down'], load: async () => (await import('./commands/stack.ts')).addStackCommands },
+  { names: ['demo'], load: async () => (await import('./commands/demo.ts')).addDemoCommand },
+  { names: ['setup'], load: async () => (await import('./commands/setup.ts')).addSetupCommand },
+  { names: ['doctor'], load: async () => (await import('./commands/doctor.ts')).addDoctorCommand },
+  { names: ['worker'], load: async () => (await import('./commands/worker.ts')).addWorkerCommand },
+  { names: ['list'], load: async () => (await import('./commands/list.ts')).addListCommand },
+  { names: ['start'], load: async () => (await import('./commands/start.ts')).addStartCommand },
+  { names: ['show'], load: async () => (await import('./commands/show.ts')).addShowCommand },
+  {
+    names: ['approve', 'reject'],
+    load: async () => (await import('./commands/decide.ts')).addDecisionCommands,
+  },
+  {
+    names: ['pause', 'resume', 'abort'],
+    load: async () => (await import('./commands/control.ts')).addControlCommands,
+  },
+  {
+    names: ['unlock', 'freeze', 'unfreeze'],
+    load: async () => (await import('./commands/lock.ts')).addLockCommands,
+  },
+  { names: ['audit'], load: async () => (await import('./commands/audit.ts')).addAuditCommand },
+  { names: ['backups'], load: async () => (await import('./commands/backups.ts')).addBackupsCommand },
+  { names: ['schedules'], load: async () => (await import('./commands/schedules.ts')).addSchedulesCommand },
+  { names: ['keys'], load: async () => (await import('./commands/keys.ts')).addKeysCommand },
+];
 
 const program = new Command('runbook')
   .description('Durable runbooks for a service on Kubernetes')
   .showHelpAfterError('(add --help for what this command takes)')
   .exitOverride();
 
-addStackCommands(program);
-addDemoCommand(program);
-addSetupCommand(program);
-addDoctorCommand(program);
-addWorkerCommand(program);
-addListCommand(program);
-addStartCommand(program);
-addShowCommand(program);
-addDecisionCommands(program);
-addControlCommands(program);
-addLockCommands(program);
-addAuditCommand(program);
-addBackupsCommand(program);
-addSchedulesCommand(program);
-addKeysCommand(program);
+for (const add of await wantedCommands(process.argv[2])) add(program);
 for (const command of program.commands) command.exitOverride();
 
 endWithLauncher();
@@ -58,9 +60,14 @@ function endWithLauncher(): void {
   }, 500).unref();
 }
 
+/** The commands of the file that has this one; all of them when none has: for help, and to say what is known. */
+async function wantedCommands(name: string | undefined): Promise<AddCommands[]> {
+  const wanted = files.filter(({ names }) => names.includes(name ?? ''));
+  return await Promise.all((wanted.length > 0 ? wanted : files).map(({ load }) => load()));
+}
+
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`runbook: ${message}`);
+  console.error(`runbook: ${messageOf(error)}`);
   return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
 }

@@ -14,11 +14,17 @@ describe('the command line alone', () => {
       runbook(['list', '--json'], nowhere),
       runbook(['list'], nowhere),
     ]);
-    expect(JSON.parse(json.out)).toEqual([
-      expect.objectContaining({ name: 'rolling-update', workflowType: 'rollingUpdate' }),
-      expect.objectContaining({ name: 'rollback', workflowType: 'rollback' }),
-      expect.objectContaining({ name: 'restart-workload', workflowType: 'restartWorkload' }),
-    ]);
+    const shown = JSON.parse(json.out) as { name: string; workflowType: string }[];
+    expect(Object.fromEntries(shown.map(({ name, workflowType }) => [name, workflowType]))).toEqual({
+      'rolling-update': 'rollingUpdate',
+      rollback: 'rollback',
+      'restart-workload': 'restartWorkload',
+      backup: 'backup',
+      'verify-backup': 'verifyBackup',
+      recover: 'recover',
+      'drill-disaster-recovery': 'drillDisasterRecovery',
+      'prune-backups': 'pruneBackups',
+    });
     expect(json).toMatchObject({ code: 0 });
     expect(text.out).toMatch(/^rolling-update\b.*\n.*\n.*docs\/runbooks\/rolling-update\.md/);
   });
