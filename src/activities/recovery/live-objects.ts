@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import type { IndexEntry } from '../../contracts/backup-manifest.ts';
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import { changeAnnotation } from '../../contracts/names.ts';
 import { storedForm } from '../../domain/backups/stored-form.ts';
@@ -25,6 +26,19 @@ interface BackedUpKind {
   namespaced: boolean;
   /** Of a cluster-scoped kind: only these are looked for. */
   names: string[];
+}
+
+/** The kinds of those entries, each once; the namespace itself by the name that it has in the cluster. */
+export function kindsOf(entries: Iterable<IndexEntry>, from: string, into: string): Iterable<BackedUpKind> {
+  const kinds = new Map<string, BackedUpKind>();
+  for (const { apiVersion, kind, namespace, name } of entries) {
+    const key = kindKey({ apiVersion, kind });
+    const known = kinds.get(key) ?? { apiVersion, kind, namespaced: namespace !== undefined, names: [] };
+    const isItself = key === 'Namespace' && name === from;
+    if (namespace === undefined) known.names.push(isItself ? into : name);
+    kinds.set(key, known);
+  }
+  return kinds.values();
 }
 
 /** What exists of the kinds of a backup. */
@@ -75,13 +89,19 @@ export class LiveObjects {
   }
 
   #add(object: KubernetesObject): void {
-    const { uid = '', name, annotations } = object.metadata;
+    const { uid = '', name, annotations, deletionTimestamp } = object.metadata;
     this.#objects.set(keyOf(object, name), {
       uid,
-      sha256: sha256Of(canonicalJson(storedForm(withoutMark(object)).stored)),
+      // What is being deleted is like nothing that stays.
+      sha256: deletionTimestamp === undefined ? storedHash(object) : '',
       marked: annotations?.[changeAnnotation] !== undefined,
     });
   }
+}
+
+/** SHA-256 of an object as a backup stores it, without what a recovery wrote beside. */
+export function storedHash(object: KubernetesObject): string {
+  return sha256Of(canonicalJson(storedForm(withoutMark(object)).stored));
 }
 
 /** An object, or undefined when it does not exist. @throws KubernetesError */

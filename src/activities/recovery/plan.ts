@@ -2,7 +2,6 @@ import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { IndexEntry } from '../../contracts/backup-manifest.ts';
 import type { PlannedObject, PlanRequest, RecoveryPlan } from '../../contracts/recovery.ts';
 import type { Target } from '../../contracts/target.ts';
-import { kindKey } from '../../domain/recovery/kinds.ts';
 import { restoreOrder } from '../../domain/recovery/order.ts';
 import { changesOf } from '../../domain/recovery/plan-changes.ts';
 import {
@@ -16,7 +15,7 @@ import { isSelected } from '../../domain/recovery/wanted.ts';
 import { sha256Of } from '../backups/seal.ts';
 import { failure } from '../failures.ts';
 import { Judge } from './judge.ts';
-import { getOrNothing, LiveObjects } from './live-objects.ts';
+import { getOrNothing, kindsOf, LiveObjects } from './live-objects.ts';
 import { Pool } from './pool.ts';
 import { runFolder, storePlan } from './run-files.ts';
 import { entriesOf, partsOf, type Source } from './source.ts';
@@ -41,7 +40,12 @@ export async function planRecovery(
   const { options } = request;
   await refuseDyingNamespace(gateway, options.into, signal);
   const live = new LiveObjects();
-  await live.read(gateway, options.into, kindsOf(source, request), signal);
+  await live.read(
+    gateway,
+    options.into,
+    kindsOf(entriesOf(source), request.backup.from, options.into),
+    signal,
+  );
   const judge = new Judge({ gateway, source, live, request, signal });
   await judge.prepare();
   const open = new Set<IndexEntry>();
@@ -132,20 +136,4 @@ async function refuseDyingNamespace(
     'GuardStopped',
     `namespace ${name} is being deleted, and takes nothing new until it is gone; start again then`,
   );
-}
-
-/** The kinds of a backup, each once, with the names of those that are cluster-scoped. */
-function kindsOf(
-  source: Source,
-  request: PlanRequest,
-): Iterable<{ apiVersion: string; kind: string; namespaced: boolean; names: string[] }> {
-  const kinds = new Map<string, { apiVersion: string; kind: string; namespaced: boolean; names: string[] }>();
-  for (const { apiVersion, kind, namespace, name } of entriesOf(source)) {
-    const key = kindKey({ apiVersion, kind });
-    const known = kinds.get(key) ?? { apiVersion, kind, namespaced: namespace !== undefined, names: [] };
-    if (namespace === undefined)
-      known.names.push(isOwnNamespace({ apiVersion, kind, name }, request) ? request.options.into : name);
-    kinds.set(key, known);
-  }
-  return kinds.values();
 }
