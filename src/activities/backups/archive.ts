@@ -5,46 +5,71 @@ import { pack, type Pack } from 'tar-stream';
 /** Level 1: for JSON, higher ones cost time and save next to nothing. */
 const gzipLevel = 1;
 
-/** A gzipped stream that is kept in memory: what goes in is bounded by whoever writes it. */
-class Zipped {
-  readonly gzip: Gzip = createGzip({ level: gzipLevel });
-  readonly #chunks: Buffer[] = [];
-  readonly #ended: Promise<unknown>;
-
-  constructor() {
-    this.gzip.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
-    this.#ended = once(this.gzip, 'end');
-  }
-
-  async bytes(): Promise<Buffer> {
-    await this.#ended;
-    return Buffer.concat(this.#chunks);
-  }
-}
-
 /** What a finished archive is. */
 export interface Archive {
   bytes: Buffer;
   plainBytes: number;
 }
 
+/** Every write is a job for another thread: the small ones of a tar archive would wait more than they work. */
+const pieceBytes = 256 * 1024;
+const mostPieces = 4;
+
+/** A gzipped stream that is kept in memory: what goes in is bounded by whoever writes it. */
+class Zipped {
+  readonly #gzip: Gzip = createGzip({ level: gzipLevel, chunkSize: pieceBytes });
+  readonly #chunks: Buffer[] = [];
+  readonly #ended: Promise<unknown>;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  plainBytes = 0;
+
+  constructor() {
+    this.#gzip.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+    this.#ended = once(this.#gzip, 'end');
+    // Whoever asks for the bytes meets the error.
+    this.#ended.catch(() => undefined);
+  }
+
+  write(bytes: Buffer): void {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.plainBytes += bytes.length;
+    if (this.#waitingBytes >= pieceBytes) this.#flush();
+  }
+
+  /** Waits while several pieces are still to be compressed. */
+  async room(): Promise<void> {
+    if (this.#gzip.writableLength > mostPieces * pieceBytes) await once(this.#gzip, 'drain');
+  }
+
+  async finish(): Promise<Archive> {
+    this.#flush();
+    this.#gzip.end();
+    await this.#ended;
+    return { bytes: Buffer.concat(this.#chunks), plainBytes: this.plainBytes };
+  }
+
+  #flush(): void {
+    this.#gzip.write(Buffer.concat(this.#waiting));
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+}
+
 /** A gzipped tar archive of small files. */
 export class TarGzip {
   readonly #pack: Pack = pack();
   readonly #zipped = new Zipped();
-  #plainBytes = 0;
+  readonly #packed: Promise<unknown>;
   #entries = 0;
 
   constructor() {
     this.#pack.on('data', (data) => {
-      const chunk = data as Buffer;
-      this.#plainBytes += chunk.length;
-      if (!this.#zipped.gzip.write(chunk)) {
-        this.#pack.pause();
-        this.#zipped.gzip.once('drain', () => this.#pack.resume());
-      }
+      this.#zipped.write(data as Buffer);
     });
-    this.#pack.on('end', () => this.#zipped.gzip.end());
+    this.#packed = once(this.#pack, 'end');
+    this.#packed.catch(() => undefined);
   }
 
   get entries(): number {
@@ -66,23 +91,23 @@ export class TarGzip {
         else resolve();
       });
     });
+    await this.#zipped.room();
   }
 
   async finish(): Promise<Archive> {
     this.#pack.finalize();
-    const bytes = await this.#zipped.bytes();
-    return { bytes, plainBytes: this.#plainBytes };
+    await this.#packed;
+    return await this.#zipped.finish();
   }
 }
 
 /** Gzipped lines. */
 export class LinesGzip {
   readonly #zipped = new Zipped();
-  #plainBytes = 0;
   #lines = 0;
 
   get plainBytes(): number {
-    return this.#plainBytes;
+    return this.#zipped.plainBytes;
   }
 
   get lines(): number {
@@ -90,15 +115,12 @@ export class LinesGzip {
   }
 
   async add(line: string): Promise<void> {
-    const bytes = Buffer.from(`${line}\n`);
     this.#lines += 1;
-    this.#plainBytes += bytes.length;
-    if (!this.#zipped.gzip.write(bytes)) await once(this.#zipped.gzip, 'drain');
+    this.#zipped.write(Buffer.from(`${line}\n`));
+    await this.#zipped.room();
   }
 
   async finish(): Promise<Archive> {
-    this.#zipped.gzip.end();
-    const bytes = await this.#zipped.bytes();
-    return { bytes, plainBytes: this.#plainBytes };
+    return await this.#zipped.finish();
   }
 }

@@ -49,23 +49,42 @@ export async function* bulkPages(
 ): AsyncGenerator<ObjectPage, void, undefined> {
   const operation = describe('LIST', resource, query.namespace ?? '');
   const path = collectionPath(operation, resource, query.namespace);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(query.signal === undefined ? [] : [query.signal])]);
+  const ask = (limit: number, continueToken: string | undefined): Promise<string | undefined> =>
+    call(operation, { ...query, signal }, (bounded) => {
+      const parameters = parametersFor(query, limit, continueToken);
+      const request = { operation, path, query: parameters, signal: bounded };
+      return readBounded(transport, request, query.metadataOnly ?? false);
+    });
   let limit = query.limit ?? FIRST_LIMIT;
   let continueToken: string | undefined;
-  for (;;) {
-    const parameters = parametersFor(query, limit, continueToken);
-    const text = await call(operation, query, (signal) =>
-      readBounded(transport, { operation, path, query: parameters, signal }, query.metadataOnly ?? false),
-    );
-    if (text === undefined) {
-      if (limit === 1) throw invalidResponse(operation, 'one object alone is too large');
-      limit = Math.max(1, Math.floor(limit / 8));
-      continue;
+  let asked = ask(limit, continueToken);
+  try {
+    for (;;) {
+      const text = await asked;
+      if (text === undefined) {
+        if (limit === 1) throw invalidResponse(operation, 'one object alone is too large');
+        limit = Math.max(1, Math.floor(limit / 8));
+        asked = ask(limit, continueToken);
+        continue;
+      }
+      const page = toPage(operation, resource, text);
+      ({ continueToken } = page);
+      if (continueToken === undefined) {
+        yield page;
+        return;
+      }
+      limit = query.limit ?? nextLimit(limit, text.length, page.items.length);
+      // Whoever limits pages may want one only. Everybody else gets the next one while they work on this one.
+      if (query.limit === undefined) asked = ask(limit, continueToken);
+      // An error is met when its page is wanted.
+      asked.catch(() => undefined);
+      yield page;
+      if (query.limit !== undefined) asked = ask(limit, continueToken);
     }
-    const page = toPage(operation, resource, text);
-    yield page;
-    continueToken = page.continueToken;
-    if (continueToken === undefined) return;
-    limit = query.limit ?? nextLimit(limit, text.length, page.items.length);
+  } finally {
+    stop.abort();
   }
 }
 
