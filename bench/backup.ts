@@ -1,24 +1,19 @@
 import { Client, Connection } from '@temporalio/client';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { createKubernetesGateway, type KubernetesGateway } from '../src/clients/kubernetes/gateway.ts';
-import { backupKeyNames } from '../src/contracts/backup-keys.ts';
-import { lockNamespace } from '../src/contracts/names.ts';
+import { createKubernetesGateway } from '../src/clients/kubernetes/gateway.ts';
 import type { RunReport } from '../src/contracts/run.ts';
 import type { StackEndpoints } from '../src/local/stack-types.ts';
-import { backupSection, makeKeys, type TestKeys } from '../test/support/backups.ts';
-import { sleeperProfile } from '../test/support/sleeper.ts';
+import { makeKeys } from '../test/support/backups.ts';
 import { MeasuredWorker, type Cost } from './measured-worker.ts';
+import { median, nameOf, prepare, row, secondsOf, tell } from './secrets.ts';
 
 const rounds = 3;
 const few = 10_000;
 const many = 50_000;
-const fieldManager = 'bench';
 
 /** A backup of Secrets of 1 KiB, beside the pipeline of the runbook's page, and what it costs the worker. */
 export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
@@ -68,46 +63,6 @@ export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
   }
 }
 
-function nameOf(count: number): string {
-  return `bench-${count}`;
-}
-
-/** A namespace with so many Secrets, its profile and its keys. */
-async function prepare(
-  gateway: KubernetesGateway,
-  folder: string,
-  keys: TestKeys,
-  count: number,
-): Promise<void> {
-  const name = nameOf(count);
-  mkdirSync(folder, { recursive: true });
-  const backup = backupSection(folder, name, keys);
-  writeFileSync(join(folder, `${name}.yaml`), stringify({ ...sleeperProfile(name), target: name, backup }));
-  for (const namespace of [lockNamespace, name])
-    await gateway
-      .create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { fieldManager })
-      .catch(() => undefined);
-  const secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: backupKeyNames.secret(name), namespace: lockNamespace },
-  };
-  const stringData = {
-    [backupKeyNames.privateKey('signing')]: keys.signing.privateKey,
-    [backupKeyNames.privateKey('online')]: keys.online.privateKey,
-  };
-  await gateway.apply({ ...secret, stringData }, { fieldManager, force: true });
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) {
-      const metadata = { name: `secret-${next++}`, namespace: name };
-      const data = { value: randomBytes(1024).toString('base64') };
-      await gateway.create({ apiVersion: 'v1', kind: 'Secret', metadata, data }, { fieldManager });
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, lane));
-}
-
 /** What the runbook's page does with Secrets, with the same objects; the passphrase is given, nobody types it. */
 async function seedPipeline(endpoints: StackEndpoints, folder: string): Promise<number> {
   const file = join(folder, 'secrets.gpg');
@@ -140,27 +95,4 @@ async function seedPipeline(endpoints: StackEndpoints, folder: string): Promise<
   const seconds = (performance.now() - started) / 1000;
   if (code !== 0 || statSync(file).size === 0) throw new Error('the pipeline of the page failed');
   return seconds;
-}
-
-function secondsOf(report: RunReport, step: string): number {
-  const { startedAt = '', endedAt = '' } = report.steps.find(({ name }) => name === step) ?? {};
-  return (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
-}
-
-function median(values: number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-function row(name: string, values: number[]): void {
-  console.log(
-    `  ${name.padEnd(40)} median ${median(values).toFixed(2)}  worst ${Math.max(...values).toFixed(2)}`,
-  );
-}
-
-function tell(name: string, cost: Cost | undefined): void {
-  if (cost === undefined) return;
-  const { peakMib, p999Milliseconds, worstMilliseconds } = cost;
-  console.log(
-    `  ${name.padEnd(16)} worker's peak RSS ${peakMib.toFixed(0)} MiB; event loop p99.9 ${p999Milliseconds.toFixed(1)} ms, worst ${worstMilliseconds.toFixed(1)} ms`,
-  );
 }

@@ -5,11 +5,13 @@ import { phasePrinter } from '../src/local/phases.ts';
 import { startStack } from '../src/local/stack.ts';
 import type { StackEndpoints } from '../src/local/stack-types.ts';
 import { benchBackup } from './backup.ts';
+import { benchRestore } from './restore.ts';
 import { benchRollout } from './rollout.ts';
 
 const parts: Record<string, (endpoints: StackEndpoints) => Promise<void>> = {
   rollout: benchRollout,
   backup: benchBackup,
+  restore: benchRestore,
 };
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);

@@ -27,7 +27,10 @@ export function failure(type: FailureType, message: string): ApplicationFailure 
 export function explain(error: unknown): { type: string; message: string } {
   if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) {
     if (error.cause instanceof TimeoutFailure) {
-      return { type: 'Unavailable', message: `${name(error)} did not finish in time` };
+      return {
+        type: 'Unavailable',
+        message: `no worker finished ${name(error)} in time; runbook doctor says who serves the queue and what they reach`,
+      };
     }
     return explain(error.cause ?? new Error(`${name(error)} was cancelled`));
   }

@@ -312,7 +312,10 @@ export class Gatekeeper {
       const { type, message } = explain(error);
       const changed = type === 'ProfileChanged' || type === 'NotFound';
       if (changed && !question.holds) open.answer ??= { result: 'again' };
-      return { refusal: message };
+      return {
+        refusal:
+          type === 'Unavailable' ? `who sent this could not be checked, send it again: ${message}` : message,
+      };
     } finally {
       this.#checks -= 1;
     }

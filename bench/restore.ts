@@ -1,0 +1,102 @@
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createKubernetesGateway } from '../src/clients/kubernetes/gateway.ts';
+import { controls, type RunDescription, type RunReport } from '../src/contracts/run.ts';
+import type { StackEndpoints } from '../src/local/stack-types.ts';
+import { waitFor } from '../src/local/wait.ts';
+import { makeKeys } from '../test/support/backups.ts';
+import { decisionFor } from '../test/support/world.ts';
+import { MeasuredWorker } from './measured-worker.ts';
+import { nameOf, prepare, secondsOf, tell } from './secrets.ts';
+
+/** As many as `kubectl apply` writes in a bearable time. */
+const few = 2000;
+const many = 10_000;
+
+/** A recovery of Secrets of 1 KiB that were all deleted, beside `kubectl apply` of the same objects. */
+export async function benchRestore(endpoints: StackEndpoints): Promise<void> {
+  const gateway = createKubernetesGateway({ kubeconfigPath: endpoints.kubeconfig });
+  const folder = mkdtempSync(join(tmpdir(), 'bench-restore-'));
+  const connection = await Connection.connect({ address: endpoints.temporalAddress });
+  const client = new Client({ connection });
+  const taskQueue = 'bench-restore';
+  const kubectl = async (...line: string[]): Promise<string> => {
+    const all = ['--kubeconfig', endpoints.kubeconfig, ...line];
+    return (await promisify(execFile)(endpoints.kubectl, all, { maxBuffer: 2 ** 30 })).stdout;
+  };
+  const start = async (type: string, count: number, input = {}): Promise<WorkflowHandle> =>
+    await client.workflow.start(type, {
+      taskQueue,
+      workflowId: `${type}-${count}-${Date.now()}`,
+      args: [{ target: nameOf(count), ...input }],
+    });
+  try {
+    const keys = await makeKeys();
+    const worker = await MeasuredWorker.start(endpoints, { targetsFolder: folder, queue: taskQueue });
+    console.log('\nrestore of Secrets of 1 KiB that are all missing');
+    for (const count of [few, many]) {
+      const namespace = ['--namespace', nameOf(count)];
+      await prepare(gateway, folder, keys, count);
+      // The workload of the profile; without pods nothing waits for it.
+      await kubectl(
+        'create',
+        'deployment',
+        'alecs-server',
+        '--image=sleeper:1',
+        '--replicas=0',
+        ...namespace,
+      );
+      await (await start('backup', count)).result();
+      const file = join(folder, `${count}.json`);
+      writeFileSync(file, await kubectl('get', 'secrets', '--output=json', ...namespace));
+      await kubectl('delete', 'secrets', '--all', ...namespace);
+      const { result, cost, seconds } = await worker.measure(async () =>
+        recover(await start('recover', count)),
+      );
+      const writing = secondsOf(result, 'Restore group by group');
+      console.log(
+        `  ${count}: writing ${writing.toFixed(2)} s, ${(count / writing).toFixed(0)} a second; the whole run with two approvals ${seconds.toFixed(2)} s, ${(count / seconds).toFixed(0)} a second`,
+      );
+      tell(`${count} objects`, cost);
+      if (count !== few) continue;
+      await kubectl('delete', 'secrets', '--all', ...namespace);
+      const began = performance.now();
+      await kubectl('apply', '--filename', file, ...namespace);
+      const applied = (performance.now() - began) / 1000;
+      console.log(
+        `  ${count}: kubectl apply ${applied.toFixed(2)} s, ${(count / applied).toFixed(0)} a second; ratio of the writing ${(applied / writing).toFixed(1)}`,
+      );
+    }
+    await worker.stop();
+  } finally {
+    await connection.close();
+    await gateway.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Approves whatever it asks: the change, and that health without pods stays unknown. */
+async function recover(handle: WorkflowHandle): Promise<RunReport> {
+  const ended = handle.result() as Promise<RunReport>;
+  let over = false;
+  void ended.finally(() => {
+    over = true;
+  });
+  for (let answered: string | undefined; ;) {
+    const gate = await waitFor(
+      async () => {
+        if (over) return 'over' as const;
+        const { waitingFor } = await handle.query<RunDescription>(controls.describe);
+        return waitingFor?.id === answered ? undefined : waitingFor;
+      },
+      { what: 'a gate or the end', timeoutMilliseconds: 300_000, everyMilliseconds: 50 },
+    );
+    if (gate === 'over') return await ended;
+    await handle.executeUpdate(controls.decide, { args: [decisionFor(gate)] });
+    answered = gate.id;
+  }
+}
