@@ -11,6 +11,8 @@ const { worker, close } = await createWorker(readConfig(process.env), {
   workflowBundle: { codePath: process.env.BENCH_BUNDLE ?? '' },
   log: () => undefined,
 });
+// A measurement that failed leaves nobody to stop this worker.
+process.on('disconnect', () => process.exit(1));
 const running = worker.run();
 process.send?.('ready');
 process.on('message', (message) => {
