@@ -103,8 +103,8 @@ function disturbances(scenario: Scenario, activities: ActivityRecord[]): Place[]
 }
 
 /** Names an activity in the table: its type alone may stand for several. */
-export function nameOf({ type, id }: ActivityRecord): string {
-  return `${type} (${id})`;
+export function nameOf({ id }: ActivityRecord): string {
+  return id;
 }
 
 function at(activity: ActivityRecord): (point: Point) => Place {

@@ -52,7 +52,7 @@ export function killedAtEnd({ id }: ActivityRecord): Fault {
 /** One worker after the other is killed when it has done its activity and Temporal does not know. */
 export function killedAtEveryEnd(activities: ActivityRecord[]): Fault {
   return async (stage, reference) => {
-    for (const { id, type } of activities) {
+    for (const { id } of activities) {
       const struck = Promise.withResolvers<undefined>();
       await stage.startWorker((worker) => ({
         taskReporting: async (task) => {
@@ -64,7 +64,7 @@ export function killedAtEveryEnd(activities: ActivityRecord[]): Fault {
       }));
       if (id === activities[0]?.id) await stage.startRun();
       else await stage.forgetWorker();
-      await within(struck.promise, 60, `the end of ${type} (${id})`);
+      await within(struck.promise, 60, `the end of ${id}`);
     }
     await stage.startWorker();
     await stage.forgetWorker();

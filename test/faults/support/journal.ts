@@ -9,6 +9,7 @@ import type { TracedRequest } from './worker-process.ts';
 
 /** What one activity of a run did, over all its attempts. */
 export interface ActivityRecord {
+  /** Its type and the how manieth of that it is. */
   id: string;
   type: string;
   requests: number;

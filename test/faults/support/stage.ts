@@ -24,6 +24,7 @@ import { clusterState } from './cluster-state.ts';
 import { Journal, type ActivityRecord } from './journal.ts';
 import type { OwnTemporal } from './own-temporal.ts';
 import { scratch } from './scratch.ts';
+import type { ActivityTask } from './temporal-proxy.ts';
 import { WorkerProcess, type WorkerTap } from './worker-process.ts';
 
 /** How a run ended and what it left: equal for two runs of which faults may not change the result. */
@@ -67,6 +68,7 @@ export class Stage {
   readonly #folder = scratch('targets');
   readonly #gateway: KubernetesGateway = openGateway();
   readonly #client: Client;
+  readonly #idsOf = new Map<string, string[]>();
   readonly #workers: WorkerProcess[] = [];
   readonly #ended = new AbortController();
   readonly #lease: ObjectRef;
@@ -122,10 +124,22 @@ export class Stage {
   async startWorker(tapFor: (worker: () => WorkerProcess) => WorkerTap = () => ({})): Promise<WorkerProcess> {
     const environment = { RUNBOOK_TARGETS: this.#folder, RUNBOOK_TASK_QUEUE: this.#queue };
     const temporalAddress = this.temporal?.address ?? stack().temporalAddress;
-    const place = { temporalAddress, kubeconfig: stack().kubeconfig, environment };
+    const nameOf = (task: ActivityTask): string => this.#nameOf(task);
+    const place = { temporalAddress, kubeconfig: stack().kubeconfig, environment, nameOf };
     const worker = await WorkerProcess.start(place, (self) => this.#recorded(tapFor(self)));
     this.#workers.push(worker);
     return worker;
+  }
+
+  /**
+   * The how manieth of its type it is. Numbers in a run are no names: they shift with how often the audit log was written
+   * meanwhile, and a fault that waits for a number meets another activity, or none.
+   */
+  #nameOf({ id, type }: ActivityTask): string {
+    const ids = this.#idsOf.get(type) ?? [];
+    if (!ids.includes(id)) ids.push(id);
+    this.#idsOf.set(type, ids);
+    return `${type} ${ids.indexOf(id) + 1}`;
   }
 
   /** Starts the run and answers its gates as the scenario says. */

@@ -17,7 +17,7 @@ const { workflowservice } = proto.temporal.api;
 
 /** One attempt of an activity, as Temporal hands it to a worker. */
 export interface ActivityTask {
-  /** Number of the activity in its run: the same in every run that takes the same path. */
+  /** Number of the activity in its run. */
   id: string;
   type: string;
   attempt: number;

@@ -18,6 +18,8 @@ export interface WorkerPlace {
   temporalAddress: string;
   kubeconfig: string;
   environment: Record<string, string>;
+  /** What an activity is called in every run that takes the same path. */
+  nameOf: (task: ActivityTask) => string;
 }
 
 /** A request and the activity that made it. */
@@ -71,6 +73,7 @@ export class WorkerProcess {
     });
     const temporal = await startTemporalProxy(place.temporalAddress, {
       arriving: async (task) => {
+        task.id = place.nameOf(task);
         open.push(task);
         await tap.taskArriving?.(task);
       },
