@@ -87,10 +87,13 @@ export async function benchRestore(endpoints: StackEndpoints): Promise<void> {
 async function recover(handle: WorkflowHandle): Promise<RunReport> {
   const ended = handle.result() as Promise<RunReport>;
   let over = false;
-  void ended.finally(() => {
+  const isOver = (): void => {
     over = true;
-  });
-  for (let answered: string | undefined; ;) {
+  };
+  // Its failure is met where its result is wanted.
+  ended.then(isOver, isOver);
+  let answered: string | undefined;
+  for (;;) {
     const gate = await waitFor(
       async () => {
         if (over) return 'over' as const;

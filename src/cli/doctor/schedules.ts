@@ -8,7 +8,7 @@ import { judgeEnd } from '../../domain/schedules.ts';
 import { excerpt } from '../../domain/text.ts';
 import { hasTargetAttribute, lookAtSchedules, nameOf, type Seen } from '../schedules/look.ts';
 import { newlyMissed } from '../schedules/show.ts';
-import { failed, passed, unknown, type Finding, type Section } from './finding.ts';
+import { failed, passed, questionSeconds, unknown, type Finding, type Section } from './finding.ts';
 import { connect, hasWorkers } from './temporal.ts';
 
 const apply = 'Run: runbook schedules apply';
@@ -45,7 +45,7 @@ async function lookAtEach(
     hasWorkers(client, taskQueue),
   ]);
   const scope = { profiles, taskQueue, target: only, searchAttribute };
-  const seen = await lookAtSchedules(createSchedules(client), scope);
+  const seen = await lookAtSchedules(createSchedules(client, questionSeconds * 1000), scope);
   // A profile with a fault says nothing about its schedules; that it has one is another line's business.
   const faulty = (await listTargets(targetsFolder)).filter(
     (name) => !profiles.some(({ target }) => target === name),

@@ -53,10 +53,10 @@ const pageSize = 100;
 const ownerSchema = z.object({ target: dnsLabel, schedule: dnsLabel, taskQueue: z.string().min(1).max(200) });
 const markSchema = z.object({ digest: z.string().max(100), forgotten: z.number().int().min(0) });
 
-/** The schedules of the namespace that `client` speaks to. */
-export function createSchedules(client: Client): Schedules {
+/** The schedules of the namespace that `client` speaks to; whoever has less time says so. */
+export function createSchedules(client: Client, withinMilliseconds = answerWithinMilliseconds): Schedules {
   const bounded = <T>(call: () => Promise<T>): Promise<T> =>
-    client.connection.withDeadline(Date.now() + answerWithinMilliseconds, call);
+    client.connection.withDeadline(Date.now() + withinMilliseconds, call);
   const handle = (owner: ScheduleOwner) => client.schedule.getHandle(scheduleId(owner));
   return {
     owned: () => listOwned(client, bounded),

@@ -461,4 +461,56 @@ describe('what is there is compared with the backup', () => {
       await kubectl('patch', 'configmap', 'compared-3', '--patch', finalizers([]));
     }
   });
+
+  // Found by reading: the hash of a list leaves every status out, also where it is data.
+  test('a status that is a field like others is compared, too', async () => {
+    const group = `${unique('g')}.example.org`;
+    const ref = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      namespace: '',
+      name: `gauges.${group}`,
+    };
+    const schema = {
+      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    };
+    await recovery.gateway.create(
+      {
+        apiVersion: ref.apiVersion,
+        kind: ref.kind,
+        metadata: { name: ref.name },
+        spec: {
+          group,
+          scope: 'Namespaced',
+          names: { plural: 'gauges', singular: 'gauge', kind: 'Gauge' },
+          versions: [{ name: 'v1', served: true, storage: true, schema }],
+        },
+      },
+      { fieldManager: 'test' },
+    );
+    const gauge = (name: string) =>
+      recovery.place.create({
+        apiVersion: `${group}/v1`,
+        kind: 'Gauge',
+        metadata: { name },
+        status: { level: 1 },
+      });
+    try {
+      await waitFor(() => gauge('gauge-0').catch(() => undefined), {
+        what: 'the definition to be served',
+        timeoutMilliseconds: 30_000,
+      });
+      for (let index = 1; index < count; index++) await gauge(`gauge-${index}`);
+      const taken = await recovery.backUp();
+      const plan = await recovery.plan(taken, { only: { kinds: ['Gauge'] } });
+      expect(await recovery.proveContent(plan)).toMatchObject({ verdict: 'pass' });
+      const level = JSON.stringify({ status: { level: 2 } });
+      await kubectlIn(recovery.name)('patch', `gauges.${group}`, 'gauge-7', '--type=merge', '--patch', level);
+      const { verdict, evidence } = await recovery.proveContent(plan);
+      expect(verdict).toBe('fail');
+      expect(evidence.join('\n')).toMatch(/gauge-7: status\/level differ/);
+    } finally {
+      await recovery.remove(ref).catch(() => undefined);
+    }
+  });
 });
