@@ -1,5 +1,5 @@
 // `npm run faults [-- --shard i/n] [-- --case TEXT] [-- --minutes N]`: harms runs of every changing procedure at every point, on a
-// stack of its own, compares each with an undisturbed run, and keeps the table in docs/faults.md.
+// stack of its own, compares each with an undisturbed run, and keeps the table in docs/faults.md, each row with its date and commit.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,14 +26,14 @@ const { values } = parseArgs({
 const startedAt = Date.now();
 const stack = await start();
 try {
-  const cases = choose(await allCases());
+  const all = await allCases();
+  const cases = choose(all);
   console.log(`${cases.length} cases`);
   const results = await workOn(cases);
   const failed = results.filter((result) => result?.ok === false).length;
   const seconds = Math.round((Date.now() - startedAt) / 1000);
   console.log(`${summarise(results)}, ${seconds} s`);
-  // A few chosen cases say nothing about the rest: the table stays.
-  if (values.case === undefined) writeTable(cases, results, seconds);
+  writeTable(all, cases, results);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {
   await stack.stop();
@@ -141,25 +141,52 @@ function describe({ scenario, fault, activity, point }: Case): string {
   return [scenario.name, fault, activity, point].filter((part) => part !== '').join(' | ');
 }
 
-function writeTable(cases: Case[], results: (CaseResult | undefined)[], seconds: number): void {
-  const rows = cases.flatMap(({ scenario, fault, activity, point }, index) => {
-    const result = results[index];
-    if (result === undefined) return [];
-    const cells = [scenario.name, fault, activity, point, ...resultCells(result)];
-    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
-  });
-  const part = values.shard === undefined ? '' : `, only shard ${values.shard}`;
-  const table = [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}${part}: ${summarise(results)}, ${seconds} s.`,
-    '',
-    '| scenario | fault | activity | point | result | seconds |',
-    '|---|---|---|---|---|---|',
-    ...rows,
-  ];
+/** Every row says when and of which commit it is: a run replaces its own rows, and all of a scenario that it played as a whole. */
+function writeTable(all: Case[], cases: Case[], results: (CaseResult | undefined)[]): void {
   const text = readFileSync(page, 'utf8');
   const [before = '', rest = ''] = text.split(markers[0]);
-  const after = rest.split(markers[1])[1] ?? '';
-  writeFileSync(page, `${before}${markers[0]}\n${table.join('\n')}\n${markers[1]}${after}`);
+  const [table = '', after = ''] = rest.split(markers[1]);
+  const when = `${new Date().toISOString().slice(0, 10)}, ${commit()}`;
+  const ran = cases.filter((_, index) => results[index] !== undefined);
+  const partly = all.filter((one) => !ran.includes(one)).map(({ scenario }) => scenario.name);
+  const whole = ran.map(({ scenario }) => scenario.name).filter((name) => !partly.includes(name));
+  const rows = new Map(rowsIn(table).filter(([, row]) => !whole.includes(scenarioOf(row))));
+  for (const [index, { scenario, fault, activity, point }] of cases.entries()) {
+    const result = results[index];
+    if (result === undefined) continue;
+    const cells = [scenario.name, fault, activity, point, ...resultCells(result), when];
+    const row = `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+    rows.set(keyOf(row), row);
+  }
+  const failed = [...rows.values()].filter((row) => row.includes('| **failed**')).length;
+  const head = [
+    `${rows.size} cases, ${failed} failed.`,
+    '',
+    '| scenario | fault | activity | point | result | seconds | run |',
+    '|---|---|---|---|---|---|---|',
+  ];
+  const order = scenarios.map(({ name }) => name);
+  const place = (row: string): number => order.indexOf(scenarioOf(row));
+  const sorted = [...rows.values()].sort((left, right) => place(left) - place(right));
+  writeFileSync(page, `${before}${markers[0]}\n${[...head, ...sorted].join('\n')}\n${markers[1]}${after}`);
+}
+
+function scenarioOf(row: string): string {
+  return row.split('|')[1]?.trim() ?? '';
+}
+
+function rowsIn(table: string): [string, string][] {
+  const lines = table.split('\n').filter((line) => /^\| [^|]+ \| .* \|$/.test(line));
+  return lines.filter((line) => !line.startsWith('| scenario |')).map((line) => [keyOf(line), line]);
+}
+
+/** The point of a fault at no certain activity is chosen by chance. */
+function keyOf(row: string): string {
+  const [scenario, fault, activity = '', point] = row
+    .split('|')
+    .slice(1)
+    .map((cell) => cell.trim());
+  return [scenario, fault, activity, activity === '' ? '' : point].join('|');
 }
 
 function resultCells({ ok, remark, seconds }: CaseResult): [string, string] {

@@ -1,6 +1,7 @@
 import type { Scenario } from './scenarios.ts';
 import {
-  apiServerAway,
+  serverAway,
+  storageBad,
   editedBefore,
   everyRequestSlow,
   holderTerminated,
@@ -11,6 +12,7 @@ import {
 } from './support/disturbances.ts';
 import {
   killedAfterAnswer,
+  killedAfterStored,
   killedAfterWrite,
   killedAtEnd,
   killedAtStart,
@@ -39,11 +41,13 @@ type Place = Omit<Case, 'scenario' | 'reference'>;
 /** Every case of a scenario, as far as it goes: with real pods only what the points without pods cannot show. */
 export function casesOf(scenario: Scenario, reference: Reference): Case[] {
   const { activities } = reference;
-  const { realPods, extent, outside } = scenario;
+  const { realPods, extent, outside, ownsNamespace } = scenario;
   const harmed = realPods ? activities.filter(({ requests }) => requests > 0) : activities;
   const places = [
-    ...(extent === 'few' ? fewPoints(activities) : harmed.flatMap(allPoints)),
-    ...(outside === undefined ? [] : harmed.flatMap(readingPoints)),
+    ...(extent === 'few'
+      ? fewPoints(activities)
+      : harmed.flatMap((one) => allPoints(one, ownsNamespace !== true))),
+    ...(outside === undefined ? [] : [...harmed.flatMap(readingPoints), ...storage(activities)]),
     ...(realPods
       ? [{ fault: 'watches broken off, then 410', activity: '', point: '', inflict: watchesBroken }]
       : []),
@@ -55,8 +59,10 @@ export function casesOf(scenario: Scenario, reference: Reference): Case[] {
 }
 
 /** A worker killed at every point of an activity, and a late write of one that writes. */
-function allPoints(activity: ActivityRecord): Place[] {
-  return [...killPoints(activity), ...latePoints(activity)].map(at(activity));
+function allPoints(activity: ActivityRecord, late: boolean): Place[] {
+  return [...killPoints(activity), ...(activity.writes > 0 && late ? latePoints(activity) : [])].map(
+    at(activity),
+  );
 }
 
 /** An activity that writes to a store reads a lot before: killed in the middle of that. */
@@ -67,7 +73,35 @@ function readingPoints(activity: ActivityRecord): Place[] {
   const point = `after answer ${middle} of ${requests}`;
   return [
     at(activity)({ fault: 'worker killed', point, inflict: killedAfterAnswer(activity, middle) }),
-    at(activity)({ fault: 'API server away for 60 s', point: 'start', inflict: apiServerAway(activity) }),
+    at(activity)({
+      fault: 'API server away for 60 s',
+      point: 'start',
+      inflict: serverAway(activity, 'kubernetes'),
+    }),
+  ];
+}
+
+/** The storage fails where something is read from it or written to it. */
+function storage(activities: ActivityRecord[]): Place[] {
+  const asking = activities.filter(({ storeRequests }) => storeRequests > 0);
+  return [
+    { fault: 'storage loses and delays requests', activity: '', point: '', inflict: storageBad },
+    ...asking.flatMap((activity) => storagePoints(activity).map(at(activity))),
+  ];
+}
+
+function storagePoints(activity: ActivityRecord): Point[] {
+  const { storeWrites } = activity;
+  const chosen = [...new Set([1, Math.ceil(storeWrites / 2), storeWrites])].filter(
+    (write) => write <= storeWrites && write > 0,
+  );
+  return [
+    ...chosen.map((write) => ({
+      fault: 'worker killed',
+      point: `stored ${write} of ${storeWrites}`,
+      inflict: killedAfterStored(activity, write),
+    })),
+    { fault: 'storage away for 60 s', point: 'start', inflict: serverAway(activity, 'storage') },
   ];
 }
 
@@ -128,7 +162,11 @@ function serversAway(activities: ActivityRecord[]): Place[] {
     (index) => asking[index] ?? [],
   );
   return chosen.flatMap((activity) => [
-    at(activity)({ fault: 'API server away for 60 s', point: 'start', inflict: apiServerAway(activity) }),
+    at(activity)({
+      fault: 'API server away for 60 s',
+      point: 'start',
+      inflict: serverAway(activity, 'kubernetes'),
+    }),
     at(activity)({
       fault: 'Temporal killed',
       point: 'start',
@@ -188,7 +226,7 @@ function killPoints(activity: ActivityRecord): Point[] {
 
 function latePoints(activity: ActivityRecord): Point[] {
   if (activity.writes === 0) return [];
-  const isOfLock = activity.type !== 'applyWrite';
+  const isOfLock = !['applyWrite', 'restoreGroup', 'tieOwners'].includes(activity.type);
   const heldLater = 'held by a later run';
   const fault = 'worker hangs, late write';
   return [

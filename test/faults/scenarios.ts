@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { drillLabel } from '../../src/contracts/names.ts';
 import { restartWorkloadSteps } from '../../src/contracts/restart-workload.ts';
 import { rollbackSteps } from '../../src/contracts/rollback.ts';
 import { rollingUpdateSteps } from '../../src/contracts/rolling-update.ts';
@@ -7,7 +9,7 @@ import { stack } from '../support/stack.ts';
 import { backupSection, makeKeys, storePrivateKeys } from '../support/backups.ts';
 import { sleeperProfile } from '../support/sleeper.ts';
 import { demoProfile, image } from '../support/world.ts';
-import { backupsLeft } from './support/backups-left.ts';
+import { backupsLeft, resultsLeft } from './support/backups-left.ts';
 import { scratch } from './support/scratch.ts';
 
 /** Where a scenario plays: a namespace of its own. */
@@ -31,6 +33,14 @@ export interface Scenario {
   outcome: Outcome;
   /** What the Deployment holds only while the change is made, as text. */
   leaves: string;
+  /** Procedures that run before it, with the input `{}`. */
+  earlier?: string[];
+  /** What is done to the service after those. */
+  harm?: (place: Place) => Promise<void>;
+  /** What it has written stays when it is stopped: nothing is undone. */
+  stays?: boolean;
+  /** It writes into a namespace of its own, which is removed in the end: late writes are not tried. */
+  ownsNamespace?: boolean;
   /** What it leaves outside of the cluster, such as a backup: the same whatever happens to the workers. */
   outside?: (place: Place) => Promise<string[]>;
   /** Pods that really run: slow, so that only the faults about pods are tried. */
@@ -74,10 +84,48 @@ const backedUpSleeper: Pick<Scenario, 'prepare' | 'profile' | 'realPods' | 'outs
   },
   profile: (namespace) => ({
     ...sleeperProfile(namespace),
-    backup: backupSection(scratch('keys'), namespace, backupKeys),
+    backup: backupSection(scratch('keys'), namespace, backupKeys, {
+      logs: { sinceSeconds: 0 },
+      keep: { hourly: 1, daily: 0, weekly: 0, monthly: 0 },
+    }),
+    drill: { probes: false },
   }),
   outside: ({ namespace }) => backupsLeft(namespace, backupKeys),
 };
+
+const objectsOfService = join(import.meta.dirname, 'support', 'objects.yaml');
+
+/** One object in each of several groups of the order, so that what is restored comes in the same order each time. */
+const lostSleeper: typeof backedUpSleeper & Pick<Scenario, 'earlier' | 'harm'> = {
+  ...backedUpSleeper,
+  async prepare(place) {
+    await backedUpSleeper.prepare(place);
+    const { kubectl } = place;
+    await kubectl('apply', '--server-side', '--filename', objectsOfService);
+    const uid = await kubectl('get', 'deployment', 'alecs-server', '--output', 'jsonpath={.metadata.uid}');
+    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'alecs-server', uid };
+    const owned = JSON.stringify({ metadata: { ownerReferences: [owner] } });
+    await kubectl('create', 'configmap', 'owned', '--from-literal=key=value');
+    await kubectl('patch', 'configmap', 'owned', '--type', 'merge', '--patch', owned);
+  },
+  earlier: ['backup', 'verifyBackup'],
+  async harm({ kubectl }) {
+    await kubectl('delete', 'deployment/alecs-server', 'service/web', '--cascade=foreground', '--wait=true');
+    await kubectl('wait', 'configmap/owned', '--for=delete', '--timeout=60s');
+    await kubectl('patch', 'role', 'web', '--type', 'merge', '--patch', '{"rules":[]}');
+  },
+};
+
+/** No drill leaves its namespace, and each leaves one result. */
+async function drillsLeft({ namespace, kubectl }: Place): Promise<string[]> {
+  const label = `${drillLabel}=${namespace}`;
+  const namespaces = await kubectl('get', 'namespace', '--selector', label, '--output', 'name');
+  return [
+    ...(await backupsLeft(namespace, backupKeys)),
+    ...(await resultsLeft(namespace, backupKeys)),
+    namespaces.trim(),
+  ];
+}
 
 /** Two of them. */
 const twoSleepers: typeof sleeper = {
@@ -234,6 +282,51 @@ export const scenarios: Scenario[] = [
     input: {},
     leaves: '',
     ...backedUpSleeper,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
+  },
+  {
+    name: 'verification of a backup',
+    procedure: 'verifyBackup',
+    input: {},
+    leaves: '',
+    ...backedUpSleeper,
+    earlier: ['backup'],
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
+  },
+  {
+    name: 'pruning of backups',
+    procedure: 'pruneBackups',
+    input: {},
+    leaves: '',
+    ...backedUpSleeper,
+    earlier: ['backup', 'backup', 'verifyBackup', 'backup'],
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    extent: 'points',
+  },
+  {
+    name: 'recovery',
+    procedure: 'recover',
+    input: { backup: 'latest-verified', onConflict: 'update' },
+    leaves: '',
+    ...lostSleeper,
+    decide: () => 'approve',
+    outcome: 'succeeded',
+    stays: true,
+    extent: 'points',
+  },
+  {
+    name: 'drill',
+    procedure: 'drillDisasterRecovery',
+    input: {},
+    leaves: '',
+    ...lostSleeper,
+    outside: drillsLeft,
+    ownsNamespace: true,
     decide: () => 'approve',
     outcome: 'succeeded',
     extent: 'points',

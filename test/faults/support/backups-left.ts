@@ -1,6 +1,6 @@
 import { entriesByPart, readBack } from '../../../src/activities/backups/verify.ts';
 import { listBackups } from '../../../src/activities/backups/open-backup.ts';
-import { openBackupStores } from '../../../src/clients/backup-storage.ts';
+import { openBackupStores, type BackupStore } from '../../../src/clients/backup-storage.ts';
 import { backupPolicySchema } from '../../../src/contracts/backup-policy.ts';
 import { backupSection, type TestKeys } from '../../support/backups.ts';
 import { stack } from '../../support/stack.ts';
@@ -8,12 +8,22 @@ import { scratch } from './scratch.ts';
 
 const { signal } = new AbortController();
 
+/** How many results drills of a target have kept. */
+export async function resultsLeft(target: string, keys: TestKeys): Promise<string[]> {
+  const store = openStore(target, keys);
+  try {
+    const results: string[] = [];
+    for await (const found of store.list(`drills/${target}/`))
+      if ('key' in found && found.key.endsWith('.json')) results.push(found.key);
+    return [`${results.length} results of drills`];
+  } finally {
+    store.close();
+  }
+}
+
 /** What the backups of a target hold, read back as a whole, object by object. @throws when one is damaged */
 export async function backupsLeft(target: string, keys: TestKeys): Promise<string[]> {
-  const { bucket, endpoint, region } = stack().s3;
-  const policy = backupPolicySchema.parse(backupSection(scratch('keys'), target, keys));
-  const [store] = openBackupStores(policy, { bucket, endpoint, region, prefix: '' });
-  if (store === undefined) throw new Error('no bucket');
+  const store = openStore(target, keys);
   const opening = { privateKeys: [{ armored: keys.online.privateKey }], signers: [keys.signing.publicKey] };
   try {
     const left: string[] = [];
@@ -36,4 +46,12 @@ export async function backupsLeft(target: string, keys: TestKeys): Promise<strin
   } finally {
     store.close();
   }
+}
+
+function openStore(target: string, keys: TestKeys): BackupStore {
+  const { bucket, endpoint, region } = stack().s3;
+  const policy = backupPolicySchema.parse(backupSection(scratch('keys'), target, keys));
+  const [store] = openBackupStores(policy, { bucket, endpoint, region, prefix: '' });
+  if (store === undefined) throw new Error('no bucket');
+  return store;
 }

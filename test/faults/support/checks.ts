@@ -47,6 +47,20 @@ export function mustBeBack(ending: Ending, agreed: string[]): void {
   mustBeOnce(ending.effects);
 }
 
+/**
+ * Of a run that keeps what it has done when it is stopped: every object is as it was when people said yes, or as they
+ * agreed that it becomes; and nothing was written twice.
+ */
+export function mustBeAgreed(ending: Ending, { before, after }: { before: string[]; after: string[] }): void {
+  if (ending.outcome !== 'aborted') throw new Error(`ended as ${ending.outcome} instead of aborted`);
+  const allowed = [...unmarked(before), ...unmarked(after)];
+  const other = unmarked(ending.state).filter((line) => !allowed.includes(line));
+  if (other.length > 0) throw new Error(`nobody agreed to ${other.join(' ')}`);
+  const left = standsOnLock(ending.state);
+  if (left.length > 0) throw new Error(`the lock is not free; on it: ${left.join(', ')}`);
+  mustBeOnce(ending.effects);
+}
+
 /** Nobody holds the lock, nothing is half done, and whatever was written was written under it. */
 export function mustHaveFreeLock({ state, effects }: Pick<Ending, 'state' | 'effects'>): void {
   const left = standsOnLock(state);

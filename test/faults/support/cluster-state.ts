@@ -8,6 +8,8 @@ const kinds = [
   ['apps/v1', 'Deployment'],
   ['apps/v1', 'ReplicaSet'],
   ['v1', 'ConfigMap'],
+  ['v1', 'Service'],
+  ['rbac.authorization.k8s.io/v1', 'Role'],
 ] as const;
 
 /** What the cluster itself counts, dates and derives; it differs between two equal runs. */
@@ -23,6 +25,8 @@ const volatile = new Set([
   'pod-template-hash',
   'acquireTime',
   'renewTime',
+  'clusterIP',
+  'clusterIPs',
   'leaseTransitions',
   // Its hash, time and signature are of one run; the audit log itself is compared entry by entry.
   auditNames.checkpoint,

@@ -6,14 +6,14 @@ import { mustBeOnce, mustBeSame, mustEqual, mustHaveFreeLock, within } from './c
 import { unmarked } from './cluster-state.ts';
 import type { Fault } from './faults.ts';
 import type { ActivityRecord } from './journal.ts';
-import type { WatchFate } from './kubernetes-proxy.ts';
+import type { WatchFate } from './server-proxy.ts';
 import type { Stage } from './stage.ts';
 import type { WorkerProcess, WorkerTap } from './worker-process.ts';
 
 const awaySeconds = 60;
 
-/** The API server is away from the moment that an activity begins. */
-export function apiServerAway({ id }: ActivityRecord): Fault {
+/** A server is away from the moment that an activity begins. */
+export function serverAway({ id }: ActivityRecord, which: 'kubernetes' | 'storage'): Fault {
   return async (stage, reference) => {
     const back = Promise.withResolvers<unknown>();
     let left = false;
@@ -21,14 +21,14 @@ export function apiServerAway({ id }: ActivityRecord): Fault {
       taskArriving: async (task) => {
         if (task.id !== id || left) return;
         left = true;
-        await worker().kubernetes.leave();
+        await worker()[which].leave();
         void pause(awaySeconds * 1000)
-          .then(() => worker().kubernetes.comeBack())
+          .then(() => worker()[which].comeBack())
           .then(back.resolve, back.reject);
       },
     }));
     await stage.startRun();
-    await within(back.promise, 60 + awaySeconds, 'the API server to come back');
+    await within(back.promise, 60 + awaySeconds, 'the server to come back');
     return [`away for ${awaySeconds} s`, mustEqual(await stage.end(), reference)].filter(Boolean).join('; ');
   };
 }
@@ -37,6 +37,21 @@ export function apiServerAway({ id }: ActivityRecord): Fault {
 export const everyRequestSlow: Fault = async (stage, reference) => {
   const worker = await stage.startWorker();
   worker.kubernetes.delayMilliseconds = 2000;
+  await stage.startRun();
+  return mustEqual(await stage.end(), reference);
+};
+
+/** Of ten requests to the storage one is lost on its way, one only its answer, and one takes five seconds. */
+export const storageBad: Fault = async (stage, reference) => {
+  let seen = 0;
+  await stage.startWorker(() => ({
+    storeArriving: async () => {
+      seen += 1;
+      if (seen % 10 === 9) await pause(5000);
+      return seen % 10 === 3 ? 'lose' : 'forward';
+    },
+    storeAnswered: () => (seen % 10 === 6 ? 'lose' : 'forward'),
+  }));
   await stage.startRun();
   return mustEqual(await stage.end(), reference);
 };

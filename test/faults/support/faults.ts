@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { mustBeBack, mustBeSame, mustEqual, mustHaveFreeLock, within } from './checks.ts';
+import { mustBeAgreed, mustBeBack, mustBeSame, mustEqual, mustHaveFreeLock, within } from './checks.ts';
 import { changesOf } from './effects.ts';
 import type { ActivityRecord } from './journal.ts';
 import { heartbeatSeconds, type Reference, type Stage } from './stage.ts';
@@ -33,6 +33,14 @@ export function killedAfterWrite({ id }: ActivityRecord, write: number): Fault {
   let seen = 0;
   return killed((strike) => ({
     requestAnswered: (request) => (isWriteOf(id, request) && ++seen === write ? strike() : 'forward'),
+  }));
+}
+
+/** The object storage has answered the activity's n-th write; the worker does not know. */
+export function killedAfterStored({ id }: ActivityRecord, write: number): Fault {
+  let seen = 0;
+  return killed((strike) => ({
+    storeAnswered: (request) => (isWriteOf(id, request) && ++seen === write ? strike() : 'forward'),
   }));
 }
 
@@ -169,8 +177,11 @@ function zombie(
     if (cancel === 'after takeover') await within(takenOver.promise, 90, 'the other worker to take over');
     await stage.run.handle.cancel();
     const ended = await stage.end();
+    const { stays } = stage.scenario;
+    const agreed = { before: stage.agreed, after: reference.state };
     // A run that is past its changes is not stopped by a cancellation any more.
     if (type !== 'applyWrite' && ended.outcome === 'succeeded') mustEqual(ended, reference);
+    else if (stays === true) mustBeAgreed(ended, agreed);
     else mustBeBack(ended, stage.agreed);
     if (then === 'held by a later run') await stage.giveLockToOther();
     const left = await stage.settledState();
@@ -180,14 +191,25 @@ function zombie(
     const status = await within(wrote.promise, 15, 'the late write').catch(() => undefined);
     // A worker that finds its attempt timed out by its own clock reports nothing.
     await within(reported.promise, 5, 'a report of the late worker').catch(() => undefined);
-    mustBeSame('state after the late write', await stage.settledState(), left);
-    mustBeSame('changes after the late write', changesOf(stage.journal.effects), changesOf(ended.effects));
-    if (then === 'free') mustHaveFreeLock({ ...ended, effects: stage.journal.effects });
+    const state = await stage.settledState();
+    const { effects } = stage.journal;
+    if (stays === true) {
+      mustBeAgreed({ ...ended, state, effects }, agreed);
+    } else {
+      mustBeSame('state after the late write', state, left);
+      mustBeSame('changes after the late write', changesOf(effects), changesOf(ended.effects));
+    }
+    if (then === 'free' && (stays !== true || !accepted(status))) mustHaveFreeLock({ ...ended, effects });
     // Its connection may have timed out by its own clock before it read its task.
     if (status === undefined && cancel === 'after takeover') return 'it woke up and gave up by itself';
     if (status === undefined) throw new Error('the late write was never answered');
-    return `late write answered ${status}`;
+    const what = stays === true && accepted(status) ? ': an object of the approved plan, which stays' : '';
+    return `late write answered ${status}${what}`;
   };
+}
+
+function accepted(status: number | undefined): boolean {
+  return status !== undefined && status < 300;
 }
 
 function reports(id: string, then: (nothing: undefined) => void): (task: ActivityTask) => Verdict {

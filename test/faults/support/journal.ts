@@ -3,7 +3,7 @@ import type { Json } from '../../../src/contracts/json.ts';
 import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
 import { lockAnnotations, type Leftover } from '../../../src/contracts/lock.ts';
 import { lockEffects } from './effects.ts';
-import type { ApiAnswer } from './kubernetes-proxy.ts';
+import type { ApiAnswer } from './server-proxy.ts';
 import type { ActivityTask } from './temporal-proxy.ts';
 import type { TracedRequest } from './worker-process.ts';
 
@@ -14,6 +14,9 @@ export interface ActivityRecord {
   type: string;
   requests: number;
   writes: number;
+  /** Of the object storage. */
+  storeRequests: number;
+  storeWrites: number;
   /** How many answers it had when it first wrote; undefined when it never did. */
   answersBeforeWrite?: number;
 }
@@ -34,7 +37,15 @@ export class Journal {
 
   began(task: ActivityTask): void {
     if (this.activities.has(task.id)) return;
-    this.activities.set(task.id, { id: task.id, type: task.type, requests: 0, writes: 0 });
+    const { id, type } = task;
+    this.activities.set(id, { id, type, requests: 0, writes: 0, storeRequests: 0, storeWrites: 0 });
+  }
+
+  stored({ task, mutating }: TracedRequest): void {
+    const record = task === undefined ? undefined : this.activities.get(task.id);
+    if (record === undefined) return;
+    record.storeRequests += 1;
+    if (mutating) record.storeWrites += 1;
   }
 
   answered(request: TracedRequest, answer: ApiAnswer): void {

@@ -47,8 +47,8 @@ const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 /** What names one version of one object or profile, also in JSON within JSON. */
 const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
 
-/** What differs between two backups of the same objects: session keys and signatures are made anew. */
-const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)/g;
+/** What differs between two backups or drills of the same objects: session keys and signatures are made anew. */
+const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s of/g;
 
 /** The heartbeat timeout of every stage: what a killed worker costs. */
 export const heartbeatSeconds = 2;
@@ -122,11 +122,15 @@ export class Stage {
 
   /** Starts a worker; `tapFor` says what becomes of what passes on its wires. */
   async startWorker(tapFor: (worker: () => WorkerProcess) => WorkerTap = () => ({})): Promise<WorkerProcess> {
+    return await this.#startWorker((self) => this.#recorded(tapFor(self)));
+  }
+
+  async #startWorker(tapFor: (worker: () => WorkerProcess) => WorkerTap): Promise<WorkerProcess> {
     const environment = { RUNBOOK_TARGETS: this.#folder, RUNBOOK_TASK_QUEUE: this.#queue };
     const temporalAddress = this.temporal?.address ?? stack().temporalAddress;
     const nameOf = (task: ActivityTask): string => this.#nameOf(task);
     const place = { temporalAddress, kubeconfig: stack().kubeconfig, environment, nameOf };
-    const worker = await WorkerProcess.start(place, (self) => this.#recorded(tapFor(self)));
+    const worker = await WorkerProcess.start(place, tapFor);
     this.#workers.push(worker);
     return worker;
   }
@@ -144,13 +148,15 @@ export class Stage {
 
   /** Starts the run and answers its gates as the scenario says. */
   async startRun(): Promise<void> {
-    this.#firstRunId = (await this.#start(this.#workflowId, this.scenario.input)).firstExecutionRunId;
+    const { procedure, input } = this.scenario;
+    const started = await this.#start(procedure, this.#workflowId, input);
+    this.#firstRunId = started.firstExecutionRunId;
     this.#steering = this.#answerGates();
   }
 
   /** Starts another run of the same procedure on the same target; nobody answers its gates. */
   async startOther(input: unknown): Promise<TestRun> {
-    return new TestRun(await this.#start(unique('other'), input));
+    return new TestRun(await this.#start(this.scenario.procedure, unique('other'), input));
   }
 
   /** A worker that is gone keeps the run's workflow tasks for ten seconds: they go to any worker from now on. */
@@ -249,10 +255,29 @@ export class Stage {
     const options = { fieldManager: 'test', signal: AbortSignal.timeout(10_000) };
     await this.#gateway.create(locks, options).catch(() => undefined);
     await this.scenario.prepare(this.place);
+    await this.#runEarlier(this.scenario.earlier ?? []);
+    await this.scenario.harm?.(this.place);
   }
 
-  async #start(workflowId: string, input: unknown): Promise<WorkflowHandleWithFirstExecutionRunId> {
-    return await this.#client.workflow.start(this.scenario.procedure, {
+  /** Runs what has to be there before, with a worker that nobody harms and whose activities do not count. */
+  async #runEarlier(procedures: string[]): Promise<void> {
+    if (procedures.length === 0) return;
+    const worker = await this.#startWorker(() => ({}));
+    for (const procedure of procedures) {
+      const { report } = await new TestRun(await this.#start(procedure, unique('earlier'), {})).end();
+      if (report.outcome !== 'succeeded')
+        throw new Error(`${procedure} ended as ${report.outcome}: ${report.error ?? ''}`);
+    }
+    await worker.kill();
+    this.#idsOf.clear();
+  }
+
+  async #start(
+    procedure: string,
+    workflowId: string,
+    input: unknown,
+  ): Promise<WorkflowHandleWithFirstExecutionRunId> {
+    return await this.#client.workflow.start(procedure, {
       taskQueue: this.#queue,
       workflowId,
       args: [input],
@@ -288,6 +313,10 @@ export class Stage {
       requestAnswered: async (request, answer) => {
         this.journal.answered(request, answer);
         return (await tap.requestAnswered?.(request, answer)) ?? 'forward';
+      },
+      storeAnswered: async (request, answer) => {
+        this.journal.stored(request);
+        return (await tap.storeAnswered?.(request, answer)) ?? 'forward';
       },
     };
   }
@@ -338,6 +367,8 @@ export class Stage {
       '<namespace>': this.place.namespace,
       '<run>': this.#workflowId,
       '<first run>': this.#firstRunId,
+      // Namespaces of drills are named so.
+      '<tail>': this.#firstRunId.slice(-8),
     };
     const named = Object.entries(names).reduce(
       (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),

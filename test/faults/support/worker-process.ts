@@ -3,14 +3,11 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../../src/local/command.ts';
-import {
-  startKubernetesProxy,
-  type ApiAnswer,
-  type ApiRequest,
-  type KubernetesProxy,
-} from './kubernetes-proxy.ts';
+import { startKubernetesProxy } from './kubernetes-proxy.ts';
 import { stack } from '../../support/stack.ts';
 import { scratch } from './scratch.ts';
+import type { ApiAnswer, ApiRequest, ServerProxy } from './server-proxy.ts';
+import { startStorageProxy } from './storage-proxy.ts';
 import { startTemporalProxy, type ActivityTask, type TemporalProxy, type Verdict } from './temporal-proxy.ts';
 
 /** Where a worker is pointed at, through proxies of its own. */
@@ -30,6 +27,9 @@ export interface TracedRequest extends ApiRequest {
 /** What runs beside other activities and never asks the API server: what is asked meanwhile is of the others. */
 const silent = ['appendAudit', 'notify', 'checkDecision', 'resolveTarget', 'storeReport'];
 
+/** Who writes into these folders of the bucket while other activities do something else. */
+const beside = ['/audit/', '/reports/'];
+
 /** Told of everything that passes between one worker and its servers; any of it may be lost on its way. */
 export interface WorkerTap {
   taskArriving?: (task: ActivityTask) => Promise<void> | void;
@@ -37,23 +37,29 @@ export interface WorkerTap {
   taskReporting?: (task: ActivityTask) => Promise<Verdict> | Verdict;
   requestArriving?: (request: TracedRequest) => Promise<Verdict> | Verdict;
   requestAnswered?: (request: TracedRequest, answer: ApiAnswer) => Promise<Verdict> | Verdict;
+  storeArriving?: (request: TracedRequest) => Promise<Verdict> | Verdict;
+  storeAnswered?: (request: TracedRequest, answer: ApiAnswer) => Promise<Verdict> | Verdict;
+}
+
+interface Wires {
+  kubernetes: ServerProxy;
+  storage: ServerProxy;
+  temporal: TemporalProxy;
 }
 
 /** One worker process with a proxy on each of its wires. */
 export class WorkerProcess {
-  readonly kubernetes: KubernetesProxy;
+  readonly kubernetes: ServerProxy;
+  readonly storage: ServerProxy;
   readonly temporal: TemporalProxy;
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
   readonly #folder: string;
 
-  private constructor(
-    proxies: { kubernetes: KubernetesProxy; temporal: TemporalProxy },
-    child: ChildProcess,
-    folder: string,
-  ) {
-    this.kubernetes = proxies.kubernetes;
-    this.temporal = proxies.temporal;
+  private constructor({ kubernetes, storage, temporal }: Wires, child: ChildProcess, folder: string) {
+    this.kubernetes = kubernetes;
+    this.storage = storage;
+    this.temporal = temporal;
     this.#child = child;
     this.#folder = folder;
     this.#exited = once(child, 'exit');
@@ -85,17 +91,27 @@ export class WorkerProcess {
         return (await tap.taskReporting?.(task)) ?? 'forward';
       },
     });
-    const kubernetes = await startKubernetesProxy(place.kubeconfig, join(folder, 'kubeconfig'), {
+    const kubeconfig = join(folder, 'kubeconfig');
+    const kubernetes = await startKubernetesProxy(place.kubeconfig, kubeconfig, {
       arriving: async (request) => (await tap.requestArriving?.(traced(request))) ?? 'forward',
       answered: async (request, answer) =>
         (await tap.requestAnswered?.(traced(request), answer)) ?? 'forward',
     });
+    const stored = (request: ApiRequest): TracedRequest =>
+      beside.some((folder) => request.path.includes(folder))
+        ? { ...request, task: undefined }
+        : traced(request);
+    const storage = await startStorageProxy(stack().s3.endpoint, {
+      arriving: async (request) => (await tap.storeArriving?.(stored(request))) ?? 'forward',
+      answered: async (request, answer) => (await tap.storeAnswered?.(stored(request), answer)) ?? 'forward',
+    });
     const child = spawnWorker({
       ...place.environment,
       TEMPORAL_ADDRESS: temporal.address,
-      RUNBOOK_KUBECONFIG: kubernetes.kubeconfig,
+      RUNBOOK_KUBECONFIG: kubeconfig,
+      RUNBOOK_STORAGE_ENDPOINT: storage.address,
     });
-    const started = new WorkerProcess({ kubernetes, temporal }, child, folder);
+    const started = new WorkerProcess({ kubernetes, storage, temporal }, child, folder);
     await started.#ready();
     return started;
   }
@@ -117,7 +133,7 @@ export class WorkerProcess {
 
   async close(): Promise<void> {
     await this.kill();
-    await Promise.all([this.kubernetes.close(), this.temporal.close()]);
+    await Promise.all([this.kubernetes.close(), this.storage.close(), this.temporal.close()]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
