@@ -35,6 +35,11 @@ export class Journal {
     this.#plain = plain;
   }
 
+  /** What stands on the lock before the run: its first write carries it on. */
+  beginsWith(lease: KubernetesObject | undefined): void {
+    this.#checkpoint = lease?.metadata.annotations?.[auditNames.checkpoint];
+  }
+
   began(task: ActivityTask): void {
     if (this.activities.has(task.id)) return;
     const { id, type } = task;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import type {
-  Agent as PlainAgent} from 'node:http';
+import type { Agent as PlainAgent } from 'node:http';
 import {
   createServer,
   request as sendPlain,

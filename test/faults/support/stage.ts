@@ -270,6 +270,7 @@ export class Stage {
     }
     await worker.kill();
     this.#idsOf.clear();
+    this.journal.beginsWith(await this.#lock());
   }
 
   async #start(
