@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import {
@@ -58,7 +59,7 @@ export async function createWorker(
     namespace,
     taskQueue: config.taskQueue,
     activities,
-    ...(extras.workflowBundle === undefined ? { workflowsPath } : { workflowBundle: extras.workflowBundle }),
+    ...workflowCode(extras.workflowBundle),
     dataConverter,
     shutdownGraceTime,
     workerDeploymentOptions: deployment(config),
@@ -75,6 +76,14 @@ export async function createWorker(
 
 /** The workflow code that the worker bundles: TypeScript on a clone, JavaScript in the package. */
 export const workflowsPath = pathOf('workflows/index');
+
+/** Where `npm run build` puts the bundle. A clone has none: its worker bundles when it starts. */
+export const bundlePath = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+
+function workflowCode(given: WorkerOptions['workflowBundle']): Partial<WorkerOptions> {
+  if (given !== undefined) return { workflowBundle: given };
+  return existsSync(bundlePath) ? { workflowBundle: { codePath: bundlePath } } : { workflowsPath };
+}
 
 /** Converts payloads and failures in the worker and, in the bundle, in workflow code. */
 export const dataConverter = {

@@ -48,7 +48,7 @@ const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
 
 /** What differs between two backups or drills of the same objects: session keys and signatures are made anew. */
-const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s of/g;
+const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s (of|old)/g;
 
 /** The heartbeat timeout of every stage: what a killed worker costs. */
 export const heartbeatSeconds = 2;
