@@ -13,7 +13,7 @@ const chosen = scenarios.filter(
 
 test('workers killed whenever an activity has written and not yet reported change nothing of the result', async () => {
   const results = await inLanes(chosen, killAtEveryEnd);
-  expect(new Set(chosen.map(({ procedure }) => procedure)).size).toBe(4);
+  expect(new Set(chosen.map(({ procedure }) => procedure)).size).toBe(8);
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
   for (const { killed } of results) expect(killed).toBeGreaterThan(3);
 });

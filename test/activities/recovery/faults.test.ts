@@ -10,6 +10,7 @@ import { waitFor } from '../../../src/local/wait.ts';
 import { kubectlIn, stack, unique } from '../../support/stack.ts';
 import { act, anEnvironment, failureOf } from '../support/run-activity.ts';
 import { RecoveryPlace } from './support/recovery-place.ts';
+import { Webhook } from './support/webhook.ts';
 
 let recovery: RecoveryPlace;
 
@@ -312,6 +313,51 @@ test('what admission refuses is the trouble of one object', async () => {
     await recovery.remove(binding);
     await recovery.remove(policy);
   }
+});
+
+describe('a webhook', () => {
+  const tryTo = (name: string) =>
+    recovery.gateway.create(
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: recovery.name } },
+      { fieldManager: 'test', dryRun: true },
+    );
+
+  test('that refuses an object, or is not there, is the trouble of that object, in its own words', async () => {
+    await Promise.all([configMap('bad'), configMap('good')]);
+    const backup = await recovery.backUp();
+    await Promise.all([recovery.remove(refOf('bad')), recovery.remove(refOf('good'))]);
+    const plan = await recovery.plan(backup, only('bad', 'good'));
+    const webhook = await Webhook.open(recovery.gateway, recovery.name, (name) =>
+      name === 'bad' ? 'names of this team begin with web-' : undefined,
+    );
+    try {
+      // The server takes it up a moment later.
+      const refused = () =>
+        tryTo('bad').then(
+          () => undefined,
+          () => true,
+        );
+      await waitFor(refused, { what: 'the webhook to be asked', timeoutMilliseconds: 30_000 });
+      webhook.asked.length = 0;
+      const outcome = await recovery.restore(plan);
+      expect(outcome).toMatchObject({ written: 1, troubles: 1 });
+      expect(outcome.first[0]).toContain('names of this team begin with web-');
+      // A refusal is an answer: it is not asked again.
+      expect(webhook.asked.sort()).toEqual(['bad', 'good']);
+
+      await webhook.leave();
+      const later = await recovery.plan(backup, only('bad', 'good'));
+      const without = await recovery.restore(later);
+      expect(without).toMatchObject({ written: 0, troubles: 1 });
+      expect(without.first[0]).toContain('failed calling webhook');
+    } finally {
+      await webhook.close();
+    }
+    await expect(recovery.restore(await recovery.plan(backup, only('bad')))).resolves.toMatchObject({
+      written: 1,
+      troubles: 0,
+    });
+  });
 });
 
 test('nothing is planned into a namespace that is being deleted', async () => {

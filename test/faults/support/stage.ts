@@ -50,6 +50,14 @@ const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\
 /** What differs between two backups or drills of the same objects: session keys and signatures are made anew. */
 const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s (of|old)/g;
 
+/** A second attempt of a restore finds there what the first has written: both count. */
+function withoutAttempts(text: string): string {
+  return text.replaceAll(
+    /(\d+) written(?:, (\d+) were there)?/g,
+    (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
+  );
+}
+
 /** The heartbeat timeout of every stage: what a killed worker costs. */
 export const heartbeatSeconds = 2;
 
@@ -375,6 +383,9 @@ export class Stage {
       (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
       text,
     );
-    return named.replaceAll(times, '<time>').replaceAll(ofBackups, '<any>').replaceAll(identities, '$1<any>');
+    return withoutAttempts(named)
+      .replaceAll(times, '<time>')
+      .replaceAll(ofBackups, '<any>')
+      .replaceAll(identities, '$1<any>');
   }
 }
