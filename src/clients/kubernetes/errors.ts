@@ -18,7 +18,7 @@ export interface KubernetesErrorDetails {
   retryAfterSeconds?: number;
   /** Which fields the server objected to. */
   causes?: FieldCause[];
-  /** One more safe sentence of our own making; never text from the server. */
+  /** One more safe sentence of our own making; of the server's text at most the name of who refused. */
   explanation?: string;
 }
 
@@ -31,9 +31,10 @@ export interface FieldCause {
 /**
  * The one error that leaves the gateway, besides the abort reason of the caller's own signal.
  *
- * Its message is built from operation, status, reason and field names only: it never holds text of a
- * body, header, query, token or certificate, nor `Status.message` (which may echo secret values), so
- * it may be logged and stored. It has no `cause` for the same reason.
+ * Its message is built from operation, status, reason, field names and the name of an admission plugin that
+ * refused: it never holds other text of a body, header, query, token or certificate, nor the rest of
+ * `Status.message` (which may echo secret values), so it may be logged and stored. It has no `cause` for
+ * the same reason.
  */
 export class KubernetesError extends Error {
   override readonly name = 'KubernetesError';
@@ -97,6 +98,7 @@ export function errorFromStatus(
     reason: safeWord(status['reason']) ?? REASONS[code] ?? (code >= 500 ? 'ServerError' : 'Refused'),
     retryable: isRetryable(code),
     causes: fieldCauses(details['causes']),
+    ...whoRefused(status['message']),
     ...(wait === undefined ? {} : { retryAfterSeconds: wait }),
   });
 }
@@ -166,6 +168,36 @@ function fieldCauses(causes: Json | undefined): FieldCause[] {
     const safe = typeof field === 'string' && /^[\w.[\]/-]{1,120}$/.test(field);
     return safe ? [{ field, reason: safeWord(reason) ?? 'Invalid' }] : [];
   });
+}
+
+/** How the API server begins when something on the way to storage refused; what follows is left out. */
+const refusals: readonly [RegExp, (name: string) => string][] = [
+  [
+    /^admission webhook "([\da-z.-]{1,253})" denied the request/,
+    (name) => `admission webhook ${name} refused it`,
+  ],
+  [
+    /^Internal error occurred: failed calling webhook "([\da-z.-]{1,253})"/,
+    (name) => `webhook ${name} could not be asked`,
+  ],
+  [
+    /^[\da-z.-]+ "[\da-z.:-]*" is forbidden: exceeded quota: ([\da-z.-]{1,253}),/,
+    (name) => `quota ${name} is exhausted`,
+  ],
+  [
+    /^[\da-z.-]+ "[\da-z.:-]*" is forbidden: ValidatingAdmissionPolicy '([\da-z.-]{1,253})'/,
+    (name) => `admission policy ${name} refused it`,
+  ],
+];
+
+/** Only a name in its strict form gets out. */
+function whoRefused(message: Json | undefined): { explanation?: string } {
+  if (typeof message !== 'string') return {};
+  for (const [form, say] of refusals) {
+    const name = form.exec(message)?.[1];
+    if (name !== undefined) return { explanation: say(name) };
+  }
+  return {};
 }
 
 /** Reasons are CamelCase words; anything else could be smuggled text. */

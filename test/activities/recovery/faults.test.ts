@@ -307,7 +307,8 @@ test('what admission refuses is the trouble of one object', async () => {
     const outcome = await recovery.restore(plan);
     expect(outcome).toMatchObject({ written: 1, troubles: 1 });
     expect(outcome.first[0]).toContain('ConfigMap');
-    expect(outcome.first[0]).toContain('refused');
+    expect(outcome.first[0]).toContain('/refused: ');
+    expect(outcome.first[0]).toContain(`admission policy ${name} refused it`);
     await expect(recovery.get('ConfigMap', 'admitted')).resolves.toBeDefined();
   } finally {
     await recovery.remove(binding);
@@ -322,13 +323,13 @@ describe('a webhook', () => {
       { fieldManager: 'test', dryRun: true },
     );
 
-  test('that refuses an object, or is not there, is the trouble of that object, in its own words', async () => {
+  test('that refuses an object, or is not there, is the trouble of that object, and is named', async () => {
     await Promise.all([configMap('bad'), configMap('good')]);
     const backup = await recovery.backUp();
     await Promise.all([recovery.remove(refOf('bad')), recovery.remove(refOf('good'))]);
     const plan = await recovery.plan(backup, only('bad', 'good'));
     const webhook = await Webhook.open(recovery.gateway, recovery.name, (name) =>
-      name === 'bad' ? 'names of this team begin with web-' : undefined,
+      name === 'bad' ? 'canary-words of a webhook' : undefined,
     );
     try {
       // The server takes it up a moment later.
@@ -341,7 +342,9 @@ describe('a webhook', () => {
       webhook.asked.length = 0;
       const outcome = await recovery.restore(plan);
       expect(outcome).toMatchObject({ written: 1, troubles: 1 });
-      expect(outcome.first[0]).toContain('names of this team begin with web-');
+      expect(outcome.first[0]).toContain(`admission webhook ${webhook.name} refused it`);
+      // What it says may hold values.
+      expect(outcome.first[0]).not.toContain('canary');
       // A refusal is an answer: it is not asked again.
       expect(webhook.asked.sort()).toEqual(['bad', 'good']);
 
@@ -349,7 +352,7 @@ describe('a webhook', () => {
       const later = await recovery.plan(backup, only('bad', 'good'));
       const without = await recovery.restore(later);
       expect(without).toMatchObject({ written: 0, troubles: 1 });
-      expect(without.first[0]).toContain('failed calling webhook');
+      expect(without.first[0]).toContain(`webhook ${webhook.name} could not be asked`);
     } finally {
       await webhook.close();
     }

@@ -129,6 +129,33 @@ describe('no secret reaches a message', () => {
     expect(error.causes).toEqual([{ field: 'data.password', reason: 'FieldValueInvalid' }]);
   });
 
+  test.each([
+    [
+      'admission webhook "names.example.org" denied the request: canary-words of "b" denied the request',
+      'admission webhook names.example.org refused it',
+    ],
+    [
+      'Internal error occurred: failed calling webhook "names.example.org": failed to call webhook: canary-url',
+      'webhook names.example.org could not be asked',
+    ],
+    [
+      'configmaps "a" is forbidden: exceeded quota: full, requested: canary-1, used: canary-1',
+      'quota full is exhausted',
+    ],
+    [
+      "configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'names' with binding 'b' denied request: canary-words",
+      'admission policy names refused it',
+    ],
+    ['admission webhook "canary-a b" denied the request', undefined],
+    ['a canary-prefix: admission webhook "names" denied the request', undefined],
+    ['configmaps "a canary-b" is forbidden: exceeded quota: full, requested: 1', undefined],
+  ])('of %s only the name of who refused is said', async (message, said) => {
+    api.answer = (_request, response) => sendStatus(response, 403, 'Forbidden', { message });
+    const error = await failureOf(api.gateway.get(CONFIG_MAP));
+    expect(error.message).not.toContain('canary');
+    expect(error.message.replace(/^.*403 Forbidden/, '')).toBe(said === undefined ? '' : `: ${said}`);
+  });
+
   test('a reason that is not a word is replaced', async () => {
     api.answer = (_request, response) => sendStatus(response, 403, `token ${TOKEN} is not allowed`);
     expect((await failureOf(api.gateway.get(CONFIG_MAP))).reason).toBe('Forbidden');

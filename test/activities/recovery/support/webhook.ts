@@ -15,7 +15,8 @@ interface Review {
 export class Webhook {
   readonly #server: Server;
   readonly #gateway: KubernetesGateway;
-  readonly #name = unique('webhook');
+  readonly #object = unique('webhook');
+  readonly name = `${this.#object}.example.org`;
   /** Names that it was asked about. */
   readonly asked: string[] = [];
 
@@ -75,15 +76,15 @@ export class Webhook {
 
   get #ref(): { apiVersion: string; kind: string; namespace: string; name: string } {
     const apiVersion = 'admissionregistration.k8s.io/v1';
-    return { apiVersion, kind: 'ValidatingWebhookConfiguration', namespace: '', name: this.#name };
+    return { apiVersion, kind: 'ValidatingWebhookConfiguration', namespace: '', name: this.#object };
   }
 
   async #register(namespace: string, caBundle: string): Promise<void> {
-    const { apiVersion, kind, name } = this.#ref;
+    const { apiVersion, kind } = this.#ref;
     const { port } = this.#server.address() as AddressInfo;
     const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] };
     const asked = {
-      name: `${name}.example.org`,
+      name: this.name,
       clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle },
       rules: [rule],
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
@@ -92,7 +93,7 @@ export class Webhook {
       admissionReviewVersions: ['v1'],
       timeoutSeconds: 5,
     };
-    const object = { apiVersion, kind, metadata: { name }, webhooks: [asked] };
+    const object = { apiVersion, kind, metadata: { name: this.#object }, webhooks: [asked] };
     await this.#gateway.create(object, { fieldManager: 'test' });
   }
 }
