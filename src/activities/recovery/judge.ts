@@ -19,7 +19,7 @@ import {
   type Surroundings,
   type Wanted,
 } from '../../domain/recovery/wanted.ts';
-import { getOrNothing, type LiveObjects } from './live-objects.ts';
+import { getOrNothing, ownerKey, type LiveObjects } from './live-objects.ts';
 import { entriesOf, type Source } from './source.ts';
 import { autoscaledIn } from './surroundings.ts';
 
@@ -89,8 +89,7 @@ export class Judge {
         because: 'it is as in the backup',
         uid: found.uid,
       },
-      // One that an earlier recovery made may have been left before it was tied to its owners.
-      found.marked ? this.#tie(entry) : {},
+      this.#missingTie(entry),
     );
     return true;
   }
@@ -226,7 +225,8 @@ export class Judge {
       ...(written && generation !== undefined ? { generation } : {}),
       ...(written && backends.length > 0 ? { backends } : {}),
       ...(this.#keepsVolume(wanted.object) ? { keepsVolume: true as const } : {}),
-      ...(written || verdict.verdict === 'unchanged' ? this.#tie(entry) : {}),
+      ...(written ? this.#tie(entry) : {}),
+      ...(verdict.verdict === 'unchanged' ? this.#missingTie(entry) : {}),
     });
   }
 
@@ -246,6 +246,18 @@ export class Judge {
       (owner) => (this.#positions.get(`${kindKey(owner)}/${owner.name}`) ?? -1) >= own,
     );
     return later ? { tie: true } : {};
+  }
+
+  /** One that an earlier recovery made may have been left before it was tied to its owners. */
+  #missingTie(entry: IndexEntry): Pick<PlannedObject, 'tie'> {
+    const { live, request } = this.#bench;
+    const found = live.find(entry);
+    if (found?.marked !== true) return {};
+    const comes = request.options.only === undefined;
+    const missing = ownersOf(entry).some(
+      (owner) => !found.owners.includes(ownerKey(owner)) && (comes || live.find(owner) !== undefined),
+    );
+    return missing ? this.#tie(entry) : {};
   }
 
   #defer(entry: IndexEntry, wanted: Wanted): void {

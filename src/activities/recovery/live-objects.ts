@@ -17,6 +17,16 @@ interface LiveObject {
   sha256: string;
   /** Some run wrote it. */
   marked: boolean;
+  /** The owners that it names, as `Kind.group/name`. */
+  owners: readonly string[];
+}
+
+/** Most objects have no owner: they share this. */
+const nobody: readonly string[] = [];
+
+/** How an owner is named. */
+export function ownerKey(owner: { apiVersion: string; kind: string; name: string }): string {
+  return `${kindKey(owner)}/${owner.name}`;
 }
 
 /** A kind as a backup names it. */
@@ -89,12 +99,13 @@ export class LiveObjects {
   }
 
   #add(object: KubernetesObject): void {
-    const { uid = '', name, annotations, deletionTimestamp } = object.metadata;
+    const { uid = '', name, annotations, deletionTimestamp, ownerReferences } = object.metadata;
     this.#objects.set(keyOf(object, name), {
       uid,
       // What is being deleted is like nothing that stays.
       sha256: deletionTimestamp === undefined ? storedHash(object) : '',
       marked: annotations?.[changeAnnotation] !== undefined,
+      owners: ownerReferences?.map(ownerKey) ?? nobody,
     });
   }
 }

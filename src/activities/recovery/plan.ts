@@ -84,7 +84,12 @@ async function finish(
   const folder = runFolder(target.profile.target, request.firstRunId);
   const page = [...planPage(facts, verdicts)].join('\n');
   const { stored, pageAt } = await storePlan(source.store, folder, planned, page, signal);
-  const notes = [...judge.notes(), `every object with its reason: ${pageAt}`];
+  const untied = planned.filter(({ tie, verdict }) => tie === true && verdict.verdict === 'unchanged').length;
+  const notes = [
+    ...judge.notes(),
+    ...(untied === 0 ? [] : [`${untied} objects that an earlier recovery made get their owners back`]),
+    `every object with its reason: ${pageAt}`,
+  ];
   return {
     hash: sha256Of(canonicalPlanText(facts, verdicts.map(canonicalLine))),
     target,

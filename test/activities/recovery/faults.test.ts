@@ -444,6 +444,30 @@ describe('a definition that was lost with its objects', () => {
   });
 });
 
+test('an object that a stopped recovery has left without its owner gets it back with the next one, once', async () => {
+  const parent = await configMap('parent');
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'parent', uid: parent.metadata.uid! };
+  const metadata = { name: 'child', ownerReferences: [owner] };
+  await recovery.place.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} });
+  const backup = await recovery.backUp();
+  await recovery.remove(refOf('child'));
+  await recovery.remove(refOf('parent'));
+  const plan = await recovery.plan(backup, only('parent', 'child'));
+  await recovery.restore({ ...plan, ties: 0 });
+  expect((await recovery.get('ConfigMap', 'child')).metadata.ownerReferences).toBeUndefined();
+
+  const next = await recovery.plan(backup, only('parent', 'child'));
+  expect(next).toMatchObject({ changes: [], groups: [], ties: 1 });
+  expect(next.summary.join('\n')).toContain('1 objects that an earlier recovery made get their owners back');
+  await expect(recovery.restore(next)).resolves.toMatchObject({ written: 1, troubles: 0 });
+  const { uid } = (await recovery.get('ConfigMap', 'parent')).metadata;
+  expect((await recovery.get('ConfigMap', 'child')).metadata.ownerReferences).toEqual([{ ...owner, uid }]);
+  await expect(recovery.plan(backup, only('parent', 'child'))).resolves.toMatchObject({
+    changes: [],
+    ties: 0,
+  });
+});
+
 describe('what is there is compared with the backup', () => {
   /** The namespace itself is compared, too. */
   const count = 60;

@@ -52,12 +52,19 @@ export function mustBeBack(ending: Ending, agreed: string[]): void {
  * agreed that it becomes; and nothing was written twice.
  */
 export function mustBeAgreed(ending: Ending, { before, after }: { before: string[]; after: string[] }): void {
-  const allowed = [...unmarked(before), ...unmarked(after)];
-  const other = unmarked(ending.state).filter((line) => !allowed.includes(line));
+  const allowed = [...withoutOwners(before), ...withoutOwners(after)];
+  const other = withoutOwners(ending.state).filter((line) => !allowed.includes(line));
   if (other.length > 0) throw new Error(`nobody agreed to ${other.join(' ')}`);
-  const left = standsOnLock(ending.state);
-  if (left.length > 0) throw new Error(`the lock is not free; on it: ${left.join(', ')}`);
   mustBeOnce(ending.effects);
+}
+
+/** Owners are named at the end: the next recovery names those that are missing. */
+function withoutOwners(state: string[]): string[] {
+  return unmarked(state).map((line) =>
+    JSON.stringify(JSON.parse(line), (key, value: unknown) =>
+      key === 'ownerReferences' ? undefined : value,
+    ),
+  );
 }
 
 /** Nobody holds the lock, nothing is half done, and whatever was written was written under it. */

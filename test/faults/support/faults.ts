@@ -181,8 +181,10 @@ function zombie(
     const agreed = { before: stage.agreed, after: reference.state };
     // A run that is past its changes is not stopped by a cancellation any more.
     if (type !== 'applyWrite' && ended.outcome === 'succeeded') mustEqual(ended, reference);
-    else if (stays === true && ended.outcome === 'failed') mustBeAgreed(ended, agreed);
-    else mustBeBack(ended, stage.agreed);
+    else if (stays === true && ended.outcome === 'failed') {
+      mustBeAgreed(ended, agreed);
+      mustHaveFreeLock(ended);
+    } else mustBeBack(ended, stage.agreed);
     if (then === 'held by a later run') await stage.giveLockToOther();
     const left = await stage.settledState();
     await overdue;

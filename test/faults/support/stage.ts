@@ -293,10 +293,23 @@ export class Stage {
     });
   }
 
+  /** A run that ends while the bucket is away leaves its last entries to a run of their own: they come later. */
+  async #wholeLog(target: string): ReturnType<typeof readAuditLog> {
+    const runs = 1 + (this.scenario.earlier ?? []).length;
+    return await waitFor(
+      async () => {
+        const entries = await readAuditLog(target);
+        const ended = entries.filter(({ entry }) => entry?.kind === 'outcome').length;
+        return ended < runs ? undefined : entries;
+      },
+      { what: `the outcome of the run in the audit log of ${target}`, timeoutMilliseconds: 120_000 },
+    );
+  }
+
   /** @throws when the chain of the log is broken, or something is told twice */
   async #auditLog(): Promise<string[]> {
     const target = this.place.namespace;
-    const entries = await readAuditLog(target);
+    const entries = await this.#wholeLog(target);
     const { findings } = verifyChain(target, entries);
     if (findings.length > 0)
       throw new Error(`audit log: ${findings.map(({ sentence }) => sentence).join('; ')}`);
