@@ -43,7 +43,7 @@ export async function recover(input?: RecoverRequest, carried?: unknown): Promis
       });
     const plan = await run.plan(steps.plan, planNow);
     if (request.dryRun === true) return await run.planned(resultOf(plan));
-    if (plan.changes.length === 0 && plan.ties === 0) return await nothingToDo(run, plan);
+    if (plan.changes.length === 0) return await nothingToDo(run, plan);
     await run.gate(steps.approve, plan, askToRecover(plan));
 
     const approved = { steps, plan, planAgain: planNow, workloads: () => [] };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { join } from 'node:path';
+import { changeAnnotation } from '../../src/contracts/names.ts';
 import type { RecoveryPlan } from '../../src/contracts/recovery.ts';
 import { BackupWorld, manifests } from '../support/backup-world.ts';
 import type { TestRun } from '../support/world.ts';
@@ -119,6 +120,36 @@ describe('a recovery', () => {
     await again.handle.signal('abort', { by: 'Test Person' });
     expect((await again.end()).report.outcome).toBe('aborted');
   });
+});
+
+test('objects that are there without their owners get these back after an approval', async () => {
+  const { kubectl, namespace } = backups.world;
+  await kubectl('create', 'configmap', 'parent');
+  const uid = await kubectl('get', 'configmap', 'parent', '-o', 'jsonpath={.metadata.uid}');
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'parent', uid };
+  await kubectl('create', 'configmap', 'child');
+  const patch = (owners: unknown): string => JSON.stringify({ metadata: { ownerReferences: owners } });
+  await kubectl('patch', 'configmap', 'child', '--type=merge', '-p', patch([owner]));
+  const { committed } = await backups.backUp();
+  // As a recovery leaves it that was stopped before its last step.
+  await kubectl('patch', 'configmap', 'child', '--type=merge', '-p', patch(null));
+  await kubectl('annotate', 'configmap', 'child', `${changeAnnotation}=some-run/first/step`);
+  const run = await recover({ backup: committed.backupId });
+  const gate = await run.approve();
+  expect(gate.question).toContain('1 objects get their owners back');
+  await run.approve(gate);
+  const { report } = await run.end();
+  expect(report.outcome).toBe('succeeded');
+  const line = [
+    'get',
+    'configmap',
+    'child',
+    '-n',
+    namespace,
+    '-o',
+    'jsonpath={.metadata.ownerReferences[0].uid}',
+  ];
+  await expect(kubectl(...line)).resolves.toBe(uid);
 });
 
 test('a plan of the result lies where the report says', async () => {

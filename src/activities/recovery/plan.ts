@@ -3,7 +3,7 @@ import type { IndexEntry } from '../../contracts/backup-manifest.ts';
 import type { PlannedObject, PlanRequest, RecoveryPlan } from '../../contracts/recovery.ts';
 import type { Target } from '../../contracts/target.ts';
 import { restoreOrder } from '../../domain/recovery/order.ts';
-import { changesOf } from '../../domain/recovery/plan-changes.ts';
+import { changesOf, tieChanges } from '../../domain/recovery/plan-changes.ts';
 import {
   canonicalLine,
   canonicalPlanText,
@@ -81,19 +81,23 @@ async function finish(
     into: options.into,
     profileDigest: target.digest,
   };
+  const untied = planned
+    .filter(({ tie, verdict }) => tie === true && verdict.verdict === 'unchanged')
+    .map(({ verdict }) => verdict);
   const folder = runFolder(target.profile.target, request.firstRunId);
   const page = [...planPage(facts, verdicts)].join('\n');
   const { stored, pageAt } = await storePlan(source.store, folder, planned, page, signal);
-  const untied = planned.filter(({ tie, verdict }) => tie === true && verdict.verdict === 'unchanged').length;
   const notes = [
     ...judge.notes(),
-    ...(untied === 0 ? [] : [`${untied} objects that an earlier recovery made get their owners back`]),
+    ...(untied.length === 0
+      ? []
+      : [`${untied.length} objects that an earlier recovery made get their owners back`]),
     `every object with its reason: ${pageAt}`,
   ];
   return {
     hash: sha256Of(canonicalPlanText(facts, verdicts.map(canonicalLine))),
     target,
-    changes: changesOf(verdicts, options.into),
+    changes: [...changesOf(verdicts, options.into), ...tieChanges(untied, options.into)],
     findings: [],
     summary: summariseRecovery(facts, verdicts, notes),
     backup,

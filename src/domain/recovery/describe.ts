@@ -27,11 +27,11 @@ export function sayBackup({ backupId, location, completedAt, partial }: BackupRe
 }
 
 /** The question of the gate. */
-export function askToRecover({ backup, options, counts, ties, changes }: RecoveryPlan): string {
+export function askToRecover({ backup, options, counts, groups, ties }: RecoveryPlan): string {
   const stays = counts.blocked + counts.conflict;
   return [
     `Restore backup ${backup.backupId} into namespace ${options.into}: ${sayCounts(counts)}?`,
-    ...(changes.length === 0 ? [`${ties} objects get their owners back.`] : []),
+    ...(groups.length === 0 ? [`${ties} objects get their owners back.`] : []),
     ...(stays === 0 ? [] : [`${stays} objects will not be as in the backup.`]),
     'There is no undo: what is made stays, and what is changed keeps its former state in the journal.',
   ].join(' ');

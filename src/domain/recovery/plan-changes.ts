@@ -5,12 +5,24 @@ import { kindKey } from './kinds.ts';
 /** Plans travel through histories, audit entries and reports: past this they name kinds and not objects. */
 const mostBytes = 32 * 1024;
 
+const mostTiesShown = 100;
+
 /** What the writes of a recovery change, object by object; of many, kind by kind with their number. */
 export function changesOf(verdicts: readonly ObjectVerdict[], into: string): Change[] {
   const writes = verdicts.filter(({ write }) => write !== undefined);
   const each = writes.length > 500 ? undefined : writes.flatMap((one) => objectChanges(one));
   if (each !== undefined && JSON.stringify(each).length <= mostBytes) return each;
   return bunches(writes, into);
+}
+
+/** Objects that are as in the backup but for their owners, which an earlier recovery did not come to name. */
+export function tieChanges(untied: readonly ObjectVerdict[], into: string): Change[] {
+  const change = { path: '/metadata/ownerReferences', after: 'the owners that it had' };
+  if (untied.length > mostTiesShown) return bunches(untied, into).map((bunch) => ({ ...bunch, ...change }));
+  return untied.map(({ apiVersion, kind, namespace = '', name, uid }) => ({
+    ...{ apiVersion, kind, namespace, name, uid },
+    ...change,
+  }));
 }
 
 function objectChanges({

@@ -6,6 +6,9 @@ export const lockEffects = {
   signed: 'lock told of a checkpoint',
 } as const;
 
+/** How the namespace of a drill begins, with the names of the run taken out. */
+const drillNamespace = 'drill-<namespace>-';
+
 /** Effects without what a second attempt wrote once more alike, and what that was. */
 export interface Effects {
   once: string[];
@@ -40,8 +43,9 @@ export function changesOf(effects: string[]): string[] {
 /** What a run wrote outside of its lock, or a lock that it took twice; undefined when there is no such thing. */
 export function outsideOfLock(effects: string[]): string | undefined {
   let held = false;
-  // A checkpoint of the audit log lies on the same object, and needs no lock.
-  for (const effect of effects.filter((one) => one !== lockEffects.signed)) {
+  // A checkpoint of the audit log lies on the same object, and needs no lock. Nor does what a drill does in its own namespace.
+  const ofService = effects.filter((one) => one !== lockEffects.signed && !one.includes(drillNamespace));
+  for (const effect of ofService) {
     if (effect === lockEffects.taken ? held : !effect.startsWith(lockEffects.released) && !held)
       return effect;
     if (effect === lockEffects.taken) held = true;
