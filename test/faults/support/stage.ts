@@ -50,12 +50,17 @@ const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\
 /** What differs between two backups or drills of the same objects: session keys and signatures are made anew. */
 const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s (of|old)/g;
 
-/** A second attempt of a restore finds there what the first has written: both count. */
+/**
+ * A second attempt of a restore finds there what the first has written: both count. One of a pruning finds nothing of what the
+ * first has removed, and cannot tell.
+ */
 function withoutAttempts(text: string): string {
-  return text.replaceAll(
-    /(\d+) written(?:, (\d+) were there)?/g,
-    (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
-  );
+  return text
+    .replaceAll(
+      /(\d+) written(?:, (\d+) were there)?/g,
+      (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
+    )
+    .replaceAll(/Removed (nothing|\d+ backups? with \d+ objects \([^)]*\))/g, 'Removed <any>');
 }
 
 /** The heartbeat timeout of every stage: what a killed worker costs. */
@@ -389,16 +394,17 @@ export class Stage {
       '<namespace>': this.place.namespace,
       '<run>': this.#workflowId,
       '<first run>': this.#firstRunId,
-      // Namespaces of drills are named so.
-      '<tail>': this.#firstRunId.slice(-8),
     };
     const named = Object.entries(names).reduce(
       (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
       text,
     );
-    return withoutAttempts(named)
+    const plain = withoutAttempts(named)
       .replaceAll(times, '<time>')
       .replaceAll(ofBackups, '<any>')
       .replaceAll(identities, '$1<any>');
+    // Backups and namespaces of drills end with this part of the run's id.
+    const tail = this.#firstRunId.slice(-8);
+    return tail === '' ? plain : plain.replaceAll(tail, '<tail>');
   }
 }
