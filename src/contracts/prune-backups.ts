@@ -75,4 +75,6 @@ export interface Removal {
   locked: string[];
   /** Interrupted uploads that were aborted. */
   uploads: number;
+  /** Backups that were not there any more: removed by an earlier attempt of this run, or by somebody else. */
+  gone?: number;
 }

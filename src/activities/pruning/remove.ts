@@ -71,7 +71,7 @@ async function isAbandoned(
 
 async function removeFolder(place: Place, backupId: string, signal: AbortSignal): Promise<Removal> {
   const files = await filesOf(place, backupId, signal);
-  if (files.length === 0) return nothing;
+  if (files.length === 0) return { ...nothing, gone: 1 };
   const { objects, bytes, locked } = await removeFiles(place, backupId, files, signal);
   return { backups: locked > 0 ? 0 : 1, objects, bytes, locked: locked > 0 ? [backupId] : [], uploads: 0 };
 }

@@ -109,12 +109,15 @@ export function isNothing(plans: readonly LocationPlan[]): boolean {
 /** `2 backups with 14 objects (3.1 MiB)`. */
 export function describeRemovals(removals: readonly Removal[]): string {
   const sum = addRemovals(removals);
-  if (sum.objects + sum.uploads + sum.locked.length === 0) return 'nothing';
-  const what = `${counted(sum.backups, 'backup')} with ${counted(sum.objects, 'object')} (${bytesInWords([sum])})`;
+  const { gone = 0 } = sum;
+  if (sum.objects + sum.uploads + sum.locked.length + gone === 0) return 'nothing';
+  const isNothing = sum.backups + sum.objects + sum.uploads + sum.locked.length === 0;
+  const all = `${counted(sum.backups, 'backup')} with ${counted(sum.objects, 'object')} (${bytesInWords([sum])})`;
   return [
-    what,
+    isNothing ? 'nothing' : all,
     ...(sum.uploads === 0 ? [] : [counted(sum.uploads, 'interrupted upload')]),
     ...(sum.locked.length === 0 ? [] : [`${sum.locked.length} held back by a lock`]),
+    ...(gone === 0 ? [] : [`${counted(gone, 'backup')} ${gone === 1 ? 'was' : 'were'} gone already`]),
   ].join(', ');
 }
 
@@ -126,8 +129,11 @@ export function addRemovals(removals: readonly Removal[]): Removal {
       bytes: sum.bytes + one.bytes,
       uploads: sum.uploads + one.uploads,
       locked: [...sum.locked, ...one.locked],
+      ...(sum.gone === undefined && one.gone === undefined
+        ? {}
+        : { gone: (sum.gone ?? 0) + (one.gone ?? 0) }),
     }),
-    { backups: 0, objects: 0, bytes: 0, uploads: 0, locked: [] },
+    { backups: 0, objects: 0, bytes: 0, uploads: 0, locked: [] } as Removal,
   );
 }
 

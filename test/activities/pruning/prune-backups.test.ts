@@ -302,7 +302,10 @@ describe.each([
 
   test('a second time finds nothing, and says so', async () => {
     await remove(first);
-    expect(await remove(first)).toEqual({ backups: 0, objects: 0, bytes: 0, locked: [], uploads: 0 });
+    expect(await remove(first)).toEqual({
+      ...{ backups: 0, objects: 0, bytes: 0, locked: [], uploads: 0 },
+      gone: 1,
+    });
   });
 
   test('takes nothing for a name that is no id', async () => {

@@ -95,6 +95,11 @@ test('removals are summed, and what a lock holds back is not passed over', () =>
     '1 backup with 4 objects (2.0 KiB), 1 interrupted upload, 2 held back by a lock',
   );
   expect(describeRemovals([])).toBe('nothing');
+  const late: Removal = { backups: 0, objects: 0, bytes: 0, locked: [], uploads: 0, gone: 1 };
+  expect(describeRemovals([late])).toBe('nothing, 1 backup was gone already');
+  expect(describeRemovals([one, late, late])).toBe(
+    '1 backup with 4 objects (2.0 KiB), 2 backups were gone already',
+  );
 });
 
 test('a policy without locations has one, which is called default', () => {
