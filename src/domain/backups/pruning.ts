@@ -122,7 +122,7 @@ export function describeRemovals(removals: readonly Removal[]): string {
 }
 
 export function addRemovals(removals: readonly Removal[]): Removal {
-  return removals.reduce(
+  return removals.reduce<Removal>(
     (sum, one) => ({
       backups: sum.backups + one.backups,
       objects: sum.objects + one.objects,
@@ -133,7 +133,7 @@ export function addRemovals(removals: readonly Removal[]): Removal {
         ? {}
         : { gone: (sum.gone ?? 0) + (one.gone ?? 0) }),
     }),
-    { backups: 0, objects: 0, bytes: 0, uploads: 0, locked: [] } as Removal,
+    { backups: 0, objects: 0, bytes: 0, uploads: 0, locked: [] },
   );
 }
 
