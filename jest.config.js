@@ -1,5 +1,7 @@
 /** Tests run as ES modules under Node 24. `pure` needs no server; one local stack serves all of `servers`. */
 const common = {
+  // Not the rest: servers write files into .local that jest takes for its own, such as etcd's *.snap.
+  roots: ['<rootDir>/test'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
