@@ -43,6 +43,9 @@ export interface ReadyUpdate {
 const triesAtServerErrors = 3;
 const pauseAtServerErrorMilliseconds = 1000;
 
+/** Controllers that take up a new object write it a few times in its first second. */
+const triesToPutFieldsBack = 5;
+
 /** How long the deletion before a replacement may take: finalizers may need their controllers. */
 const deletionMilliseconds = 30_000;
 const pauseWhileDeletedMilliseconds = 200;
@@ -193,6 +196,7 @@ async function putFieldsBack(
   live: KubernetesObject,
   signal: AbortSignal,
   did: 'created' | 'nothing',
+  attempt = 1,
 ): Promise<Written> {
   const uid = live.metadata.uid ?? null;
   const fields = task.entry.dropped.metadata['managedFields'];
@@ -206,7 +210,13 @@ async function putFieldsBack(
     return { did, uid };
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.status === undefined) throw error;
-    // A controller was faster, or a version is gone. The object is there; its owner has to force its next apply.
+    // A controller was faster, with a status or an annotation: on a busy cluster that happens to every other object.
+    if (error.status === 409 && attempt < triesToPutFieldsBack) {
+      const now = await getOrNothing(gateway, refOf(task), signal);
+      if (now !== undefined && now.metadata.uid === live.metadata.uid)
+        return await putFieldsBack(gateway, task, now, signal, did, attempt + 1);
+    }
+    // Or a version is gone. The object is there; its owner has to force its next apply.
     return { did, uid, note: `who owns its fields could not be put back: ${error.message}` };
   }
 }
