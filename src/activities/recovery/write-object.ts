@@ -210,10 +210,15 @@ async function putFieldsBack(
     return { did, uid };
   } catch (error) {
     if (!(error instanceof KubernetesError) || error.status === undefined) throw error;
-    // A controller was faster, with a status or an annotation: on a busy cluster that happens to every other object.
+    // A controller was faster, with a status or an annotation. Another generation is no object as it was created any more.
     if (error.status === 409 && attempt < triesToPutFieldsBack) {
       const now = await getOrNothing(gateway, refOf(task), signal);
-      if (now !== undefined && now.metadata.uid === live.metadata.uid)
+      const { generation } = live.metadata;
+      if (
+        now !== undefined &&
+        now.metadata.uid === live.metadata.uid &&
+        now.metadata.generation === generation
+      )
         return await putFieldsBack(gateway, task, now, signal, did, attempt + 1);
     }
     // Or a version is gone. The object is there; its owner has to force its next apply.

@@ -111,10 +111,10 @@ export function describeRemovals(removals: readonly Removal[]): string {
   const sum = addRemovals(removals);
   const { gone = 0 } = sum;
   if (sum.objects + sum.uploads + sum.locked.length + gone === 0) return 'nothing';
-  const isNothing = sum.backups + sum.objects + sum.uploads + sum.locked.length === 0;
+  const isEmpty = sum.backups + sum.objects + sum.uploads + sum.locked.length === 0;
   const all = `${counted(sum.backups, 'backup')} with ${counted(sum.objects, 'object')} (${bytesInWords([sum])})`;
   return [
-    isNothing ? 'nothing' : all,
+    isEmpty ? 'nothing' : all,
     ...(sum.uploads === 0 ? [] : [counted(sum.uploads, 'interrupted upload')]),
     ...(sum.locked.length === 0 ? [] : [`${sum.locked.length} held back by a lock`]),
     ...(gone === 0 ? [] : [`${counted(gone, 'backup')} ${gone === 1 ? 'was' : 'were'} gone already`]),

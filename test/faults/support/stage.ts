@@ -51,8 +51,8 @@ const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\
 const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s (of|old)/g;
 
 /**
- * A second attempt of a restore finds there what the first has written: both count. One of a pruning finds nothing of what the
- * first has removed, and cannot tell.
+ * A second attempt of a restore finds there what the first has written: both count. One of a pruning finds gone what the
+ * first has removed.
  */
 function withoutAttempts(text: string): string {
   return text
@@ -60,7 +60,10 @@ function withoutAttempts(text: string): string {
       /(\d+) written(?:, (\d+) were there)?/g,
       (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
     )
-    .replaceAll(/Removed (nothing|\d+ backups? with \d+ objects \([^)]*\))/g, 'Removed <any>');
+    .replaceAll(
+      /Removed (nothing|\d+ backups? with \d+ objects \([^)]*\))(, \d+ backups? (was|were) gone already)?/g,
+      'Removed <any>',
+    );
 }
 
 /** The heartbeat timeout of every stage: what a killed worker costs. */
