@@ -24,8 +24,8 @@ export interface Permission {
 }
 
 /**
- * Everything that procedures do in the cluster of a target, and no more. deploy/kubernetes/worker.yaml grants exactly
- * this; a test compares the two.
+ * Everything that procedures do in the cluster of a target, and no more; recoveries, drills and pauses of owners have manifests
+ * of their own. deploy/kubernetes grants exactly this; a test compares the two.
  */
 export function permissionsFor(profile: TargetProfile): Permission[] {
   const { namespace } = profile;

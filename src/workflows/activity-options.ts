@@ -138,11 +138,15 @@ export const secret = group({
 });
 
 /** The detached upload: storage may be away for days, the report is not lost before that. */
-export const storeEventually = group({
+const eventually: ActivityOptions = {
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '5 seconds', maximumInterval: '5 minutes' },
-});
+};
+export const storeEventually = group(eventually);
+
+/** The same for what needs a Secret. */
+export const sealEventually = group(eventually);
 
 /** A summary as the server takes it: past 400 bytes it fails the workflow task, and no character has more than four. */
 export function clipped(summary: string): string {

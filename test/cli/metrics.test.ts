@@ -10,6 +10,7 @@ import { freePorts } from '../../src/local/ports.ts';
 import { waitFor } from '../../src/local/wait.ts';
 import { OwnTemporal } from '../faults/support/own-temporal.ts';
 import { runbook, startRunbook, type Running } from '../support/command.ts';
+import { MetricsPage } from '../support/metrics-page.ts';
 import { unique } from '../support/stack.ts';
 import { demoProfile } from '../support/world.ts';
 
@@ -22,11 +23,13 @@ const id = `runbook/${target}/often`;
 let temporal: OwnTemporal;
 let environment: Record<string, string>;
 let address: string;
+let page: MetricsPage;
 
 beforeAll(async () => {
   temporal = await OwnTemporal.start();
   const [port = 0] = await freePorts(1);
   address = `127.0.0.1:${port}`;
+  page = new MetricsPage(address);
   environment = {
     TEMPORAL_ADDRESS: temporal.address,
     RUNBOOK_TARGETS: folder,
@@ -49,46 +52,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** One series as Prometheus reads it. */
-interface Series {
-  name: string;
-  labels: Record<string, string>;
-  value: number;
-}
-
-async function get(): Promise<{ text: string; series: Series[] }> {
-  const response = await fetch(`http://${address}/metrics`);
-  const text = await response.text();
-  const series = [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/gm)].map(
-    ([, name = '', labels = '', value]) => ({
-      name,
-      labels: Object.fromEntries(
-        [...labels.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, label = '', content]) => [label, content]),
-      ) as Record<string, string>,
-      value: Number(value),
-    }),
-  );
-  return { text, series };
-}
-
-/** Waits until the worker tells a series with these labels that fits. */
-async function told(
-  name: string,
-  labels: Record<string, string>,
-  fits: (value: number) => boolean,
-): Promise<Series> {
-  return await waitFor(
-    async () =>
-      (await get()).series.find(
-        (one) =>
-          one.name === name &&
-          Object.entries(labels).every(([label, content]) => one.labels[label] === content) &&
-          fits(one.value),
-      ),
-    { what: `${name} of the worker`, timeoutMilliseconds: 90_000, everyMilliseconds: 500 },
-  );
-}
-
 async function inTemporal(): Promise<ScheduleDescription> {
   const connection = await Connection.connect({ address: temporal.address });
   try {
@@ -105,10 +68,10 @@ async function stopped(worker: Running): Promise<void> {
 
 test('a failed and a missed run of a schedule show in the metrics of a worker, and in doctor', async () => {
   const first = startRunbook(['worker'], environment);
-  await told(metrics.schedulesRead.name, {}, (value) => value > 0);
+  await page.tells(metrics.schedulesRead.name, {}, (value) => value > 0);
   expect(first.printed()).toContain(`metrics at http://${address}/metrics`);
   expect(await runbook(['schedules', 'apply', '--yes'], environment)).toMatchObject({ code: 0 });
-  const ended = await told(metrics.runsEnded.name, { target, outcome: 'failed' }, (value) => value > 0);
+  const ended = await page.tells(metrics.runsEnded.name, { target, outcome: 'failed' }, (value) => value > 0);
   expect(ended.labels).toMatchObject({ procedure: 'rollingUpdate' });
   await stopped(first);
 
@@ -128,11 +91,11 @@ test('a failed and a missed run of a schedule show in the metrics of a worker, a
 
   const second = startRunbook(['worker'], environment);
   const labels = { target, schedule: 'often' };
-  await told(metrics.scheduleMissed.name, labels, (value) => value > 0);
-  await told(metrics.scheduleLastRunOk.name, labels, (value) => value === 0);
-  await told(metrics.schedulePaused.name, labels, (value) => value === 0);
-  await told(metrics.scheduleNextRun.name, labels, (value) => value * 1000 > Date.now() - 60_000);
-  const { text, series } = await get();
+  await page.tells(metrics.scheduleMissed.name, labels, (value) => value > 0);
+  await page.tells(metrics.scheduleLastRunOk.name, labels, (value) => value === 0);
+  await page.tells(metrics.schedulePaused.name, labels, (value) => value === 0);
+  await page.tells(metrics.scheduleNextRun.name, labels, (value) => value * 1000 > Date.now() - 60_000);
+  const { text, series } = await page.read();
   for (const { name, help } of [metrics.scheduleMissed, metrics.scheduleLastRunOk]) {
     expect(text).toContain(`# HELP ${name} ${help}\n# TYPE ${name} gauge\n`);
     expect(series.filter((one) => one.name === name)).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import {
   decidePause,
   managesWorkload,
@@ -207,14 +207,9 @@ describe('an Application manages a workload', () => {
   });
 });
 
-test('the Role that the manifest has commented out allows what a pause needs, once it is a comment no more', () => {
-  const manifest = readFileSync(new URL('../../deploy/kubernetes/worker.yaml', import.meta.url), 'utf8');
-  // Some other roles are comments, too.
-  const comments = manifest.split(/^(?:# )?---$/m).filter((one) => /^# +name: runbook-pause$/m.test(one));
-  const [role, binding] = comments.map((one) => {
-    const lines = one.slice(one.indexOf('# apiVersion:')).split('\n');
-    return parse(lines.map((line) => line.replace(/^# ?/, '')).join('\n')) as unknown;
-  });
+test('the Role of deploy/kubernetes/pause-owner.yaml allows what a pause needs', () => {
+  const file = new URL('../../deploy/kubernetes/pause-owner.yaml', import.meta.url);
+  const [role, binding] = parseAllDocuments(readFileSync(file, 'utf8')).map((one) => one.toJS() as unknown);
   expect(role).toMatchObject({
     kind: 'Role',
     metadata: { name: 'runbook-pause' },

@@ -1,69 +1,41 @@
 import { expect, test } from '@jest/globals';
-import { readFileSync } from 'node:fs';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
+import type { KubernetesObject } from '../../src/contracts/kubernetes.ts';
 import { targetProfileSchema, type TargetProfile } from '../../src/contracts/target.ts';
 import { permissionsFor, resourceName, ruleLine, type Permission } from '../../src/domain/permissions.ts';
-
-interface Role {
-  kind: string;
-  metadata: { name: string; namespace: string };
-  rules: { apiGroups: string[]; resources: string[]; resourceNames?: string[]; verbs: string[] }[];
-}
-
-const file = new URL('../../deploy/kubernetes/worker.yaml', import.meta.url);
-const manifest = parseAllDocuments(readFileSync(file, 'utf8')).map((one) => one.toJS() as unknown);
+import { manifestOf, rolesOf, type Role } from '../support/deploy-manifests.ts';
 
 /** The profile that the manifest itself brings. */
-const profile = manifest.flatMap((document) => {
-  const { kind, data } = document as { kind: string; data?: Record<string, string> };
-  return kind === 'ConfigMap' ? [targetProfileSchema.parse(parse(data?.['alecs.yaml'] ?? ''))] : [];
-})[0]!;
+const profile = manifestOf('worker').flatMap(({ kind, data }) =>
+  kind === 'ConfigMap'
+    ? [targetProfileSchema.parse(parse((data as Record<string, string>)['alecs.yaml'] ?? ''))]
+    : [],
+)[0]!;
 
 function withHealth(health: Record<string, unknown>): TargetProfile {
   return targetProfileSchema.parse({ ...profile, health: { path: '/health', ...health } });
 }
 
-/** Every single thing that is allowed, one line each. */
-function granted(): string[] {
-  const roles = manifest.filter((document): document is Role => (document as Role).kind === 'Role');
-  return roles.flatMap(({ metadata, rules }) =>
-    rules.flatMap(({ apiGroups, resources, resourceNames = ['*'], verbs }) =>
-      apiGroups.flatMap((group) =>
-        resources.flatMap((resource) =>
-          resourceNames.flatMap((name) =>
-            verbs.map((verb) => [metadata.namespace, verb, resource, group, name].join(' ')),
-          ),
+/** Every single thing that a role allows, one line each. */
+function grantsOf({ metadata, rules }: Role): string[] {
+  return rules.flatMap(({ apiGroups, resources, resourceNames = ['*'], verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        resourceNames.flatMap((name) =>
+          verbs.map((verb) => [metadata.namespace, verb, resource, group, name].join(' ')),
         ),
       ),
     ),
   );
 }
 
-function needed(): string[] {
-  return permissionsFor(profile).flatMap(
-    ({ apiGroup, resource, subresource, namespace = '', names = ['*'], verbs }) =>
-      names.flatMap((name) =>
-        verbs.map((verb) =>
-          [namespace, verb, [resource, subresource].filter(Boolean).join('/'), apiGroup, name].join(' '),
-        ),
-      ),
-  );
+function needsOf({ apiGroup, resource, subresource, namespace, names = ['*'], verbs }: Permission): string[] {
+  const path = [resource, subresource].filter(Boolean).join('/');
+  return names.flatMap((name) => verbs.map((verb) => [namespace, verb, path, apiGroup, name].join(' ')));
 }
 
 test('the manifest grants everything that procedures need, and nothing else', () => {
-  expect(granted().sort()).toEqual(needed().sort());
-});
-
-test('every Role of the manifest is bound to the worker', () => {
-  type Binding = Role & { roleRef: { name: string }; subjects: { name: string }[] };
-  const bindings = manifest.filter((one): one is Binding => (one as Role).kind === 'RoleBinding');
-  const bound = bindings.map(({ metadata, roleRef, subjects }) => [
-    metadata.namespace,
-    roleRef.name,
-    subjects.map(({ name }) => name),
-  ]);
-  const roles = manifest.filter((one): one is Role => (one as Role).kind === 'Role');
-  expect(bound).toEqual(roles.map(({ metadata }) => [metadata.namespace, metadata.name, ['runbook-worker']]));
+  expect(rolesOf('worker').flatMap(grantsOf).sort()).toEqual(permissionsFor(profile).flatMap(needsOf).sort());
 });
 
 test.each([
@@ -153,38 +125,32 @@ test('hooks are run in the workloads that they name, and these are looked up', (
   ]);
 });
 
-test('the manifest has the roles of backups ready, as a comment', () => {
-  const text = readFileSync(file, 'utf8').replaceAll(/^# ?/gm, '');
-  const roles = ['ClusterRole', 'Role'].map((kind) => {
-    const start = new RegExp(
-      `^apiVersion: rbac.*\\nkind: ${kind}\\nmetadata:\\n  name: runbook-backup`,
-      'm',
-    ).exec(text);
-    return parse(text.slice(start?.index ?? text.length).split(/^---$/m)[0] ?? '') as Role;
-  });
-  expect(roles.map(({ rules }) => rules)).toEqual([
-    [
-      { apiGroups: ['*'], resources: ['*'], verbs: ['list'] },
-      { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
-    ],
-    [
-      {
-        apiGroups: ['apps'],
-        resources: ['deployments', 'statefulsets', 'daemonsets'],
-        resourceNames: ['alecs-server'],
-        verbs: ['get'],
-      },
-      { apiGroups: [''], resources: ['pods/exec'], verbs: ['get', 'create'] },
-    ],
-  ]);
+test('backup.yaml and backup-hooks.yaml grant what backups with hooks need more, and nothing else', () => {
+  const hook = { name: 'a', workload: 'alecs-server', container: 'main', command: ['true'] };
+  const needed = neededForBackup({ hooks: { before: [hook], after: [] } }).flatMap(needsOf);
+  const roles = ['backup', 'backup-hooks'].flatMap(rolesOf);
+  const everywhere = roles.filter(({ kind }) => kind === 'ClusterRole').flatMap(grantsOf);
+  // What may be read in the whole cluster may be read in the target's namespace.
+  const inNamespace = everywhere.map((line) => `alecs${line}`);
+  const granted = [...everywhere, ...roles.filter(({ kind }) => kind === 'Role').flatMap(grantsOf)];
+  expect(needed.filter((line) => !granted.includes(line) && !inNamespace.includes(line))).toEqual([]);
+  expect(granted.filter((line) => !needed.includes(line) && !needed.includes(`alecs${line}`))).toEqual([]);
 });
 
-test('the manifest has the rule for the keys of backups ready, as a comment', () => {
-  const [added] = permissionsFor(targetProfileSchema.parse({ ...profile, backup })).slice(-1);
-  const rule = /# - apiGroups.*\n.*secrets.*\n.*runbook-backup-.*\n.*verbs.*/.exec(
-    readFileSync(file, 'utf8'),
-  );
-  expect(parse(rule?.[0].replaceAll(/^ *# /gm, '').replace(/^# /, '') ?? '')).toEqual(
-    parse(ruleLine(added!)),
-  );
-});
+test.each(['worker', 'backup', 'backup-hooks', 'recover', 'drill', 'pause-owner'])(
+  'every role of %s.yaml is bound to the worker',
+  (name) => {
+    type Binding = KubernetesObject & { roleRef: unknown; subjects: unknown };
+    const bindings = manifestOf(name).filter((one): one is Binding => one.kind.endsWith('RoleBinding'));
+    const apiGroup = 'rbac.authorization.k8s.io';
+    expect(
+      bindings.map(({ roleRef, subjects, metadata }) => [metadata.namespace, roleRef, subjects]),
+    ).toEqual(
+      rolesOf(name).map(({ kind, metadata }) => [
+        metadata.namespace,
+        { apiGroup, kind, name: metadata.name },
+        [{ kind: 'ServiceAccount', name: 'runbook-worker', namespace: 'runbooks' }],
+      ]),
+    );
+  },
+);

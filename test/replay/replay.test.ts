@@ -66,6 +66,7 @@ const paths: Record<string, string[]> = {
     'too-slow',
   ],
   'prune-backups': ['succeeded', 'planned', 'nothing', 'aborted', 'bad-input', 'location-silent'],
+  'upload-evidence': ['storage-down'],
 };
 
 /** What came out for each history of a folder; undefined means that it replays. */

@@ -72,6 +72,17 @@ export class BackupWorld {
     return files;
   }
 
+  /** Takes one part of a backup out of the bucket. */
+  async losePart(backupId: string): Promise<void> {
+    const name = [...(await this.filesOf(backupId)).keys()].find((one) => one.startsWith('parts/'));
+    const store = this.openStore();
+    try {
+      await store.remove(`backups/${this.target}/${backupId}/${name ?? ''}`);
+    } finally {
+      store.close();
+    }
+  }
+
   async backUp(
     input: Record<string, unknown> = {},
   ): Promise<{ report: RunReport; committed: CommittedBackup }> {

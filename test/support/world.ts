@@ -100,7 +100,8 @@ export class World {
     rmSync(join(this.targetsFolder, `${name}.yaml`));
   }
 
-  async startWorker(): Promise<void> {
+  /** `env` beside what the world was made with. */
+  async startWorker(env: Record<string, string> = {}): Promise<void> {
     const config = readConfig({
       ...process.env,
       RUNBOOK_TARGETS: this.targetsFolder,
@@ -108,6 +109,7 @@ export class World {
       // Every world has an audit log of its own.
       RUNBOOK_STORAGE_PREFIX: this.queue,
       ...this.#options.env,
+      ...env,
     });
     const workflowBundle = this.#options.bundle ?? { codePath: process.env.RUNBOOK_TEST_BUNDLE ?? '' };
     // Notifications go to the worker's log; the tests would print them all.
@@ -232,6 +234,14 @@ export class TestRun {
   /** Every event of the run's history. */
   async events(): Promise<number> {
     return (await this.handle.fetchHistory()).events?.length ?? 0;
+  }
+
+  /** Types of the activities that the run asked for, in their order. */
+  async activities(): Promise<string[]> {
+    const { events } = await this.handle.fetchHistory();
+    return (events ?? []).flatMap(
+      ({ activityTaskScheduledEventAttributes: asked }) => asked?.activityType?.name ?? [],
+    );
   }
 
   /** How often a workflow task failed: more than never means that a run can loop. */

@@ -110,7 +110,7 @@ describe('a drill of a service without pods', () => {
 
   test('of a backup that lacks a part fails before anything is made', async () => {
     const { committed } = await drills.backups.backUp();
-    await drills.losePart(committed.backupId);
+    await drills.backups.losePart(committed.backupId);
     const run = await drills.start({ backup: committed.backupId });
     const seen = drills.collect(run.scratch);
     const { report, failure } = await run.end();

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createObjectStorage } from '../../src/clients/object-storage.ts';
 import type { RunRecord } from '../../src/contracts/run.ts';
+import { verifyChain } from '../../src/domain/audit.ts';
+import { readAuditLog } from '../support/audit-log.ts';
 import { freePort } from '../support/free-port.ts';
 import { createSleeper } from '../support/sleeper.ts';
 import { stack } from '../support/stack.ts';
@@ -24,7 +26,7 @@ afterAll(async () => {
   await world.close();
 });
 
-test('a run does not wait for storage that is down: its result holds the report, which is uploaded when storage answers', async () => {
+test('a run does not wait for storage that is down: its report and its last entries of the audit log come when storage answers', async () => {
   const run = await world.start({ image: 'sleeper:2' });
   await run.decide(decisionFor(await run.gate(), 'reject'));
   const { report } = await run.end();
@@ -49,6 +51,15 @@ test('a run does not wait for storage that is down: its result holds the report,
   ) as RunRecord;
   storage.close();
   expect(stored.outcome).toBe('rejected');
+  const entries = await readAuditLog('alecs', world.queue);
+  expect(verifyChain('alecs', entries).findings).toEqual([]);
+  expect(entries.at(-1)?.entry).toMatchObject({
+    kind: 'outcome',
+    run: { workflowId: run.handle.workflowId },
+  });
+  // The log's state is signed as at the end of any run.
+  expect(await upload.activities()).toEqual(['storeReport', 'sealAudit']);
+  await upload.saveHistory('storage-down');
 });
 
 /** Opens the way to the real storage at a port that refused until now. */

@@ -19,7 +19,7 @@ import { policyOf, withStore, withStores } from './places.ts';
 import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { runHook } from './run-hook.ts';
 import type { BackupTarget } from './seal.ts';
-import { tellOfBackup, tellOfVerification } from './tell.ts';
+import { tellOfBackup, tellOfVerification, tellThatUnverified } from './tell.ts';
 import { transfer } from './transfer.ts';
 import { verifyBackup } from './verify.ts';
 
@@ -181,22 +181,27 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
       location,
       run,
     }: BackupOf & { location: string; run: RunRef }): Promise<BackupVerdict> =>
-      act((signal, say) =>
-        withStore({ target, location, bucket }, async (store, { keys }) => {
-          const gateway = gatewayFor(target);
-          const [publicKeys, privateKeys, [signingKey]] = await Promise.all([
-            readPublicKeys(targetsFolder, keys),
-            readBackupKeys(gateway, target, 'online', signal),
-            readBackupKeys(gateway, target, 'signing', signal),
-          ]);
-          if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
-          const opening = { privateKeys, signers: publicKeys.signing, signingKey };
-          const asked = { run, target: target.profile.target, backupId };
-          const verdict = await verifyBackup(store, asked, opening, signal, say);
-          tellOfVerification(asked.target, verdict, Date.now());
-          return verdict;
-        }),
-      ),
+      act(async (signal, say) => {
+        try {
+          return await withStore({ target, location, bucket }, async (store, { keys }) => {
+            const gateway = gatewayFor(target);
+            const [publicKeys, privateKeys, [signingKey]] = await Promise.all([
+              readPublicKeys(targetsFolder, keys),
+              readBackupKeys(gateway, target, 'online', signal),
+              readBackupKeys(gateway, target, 'signing', signal),
+            ]);
+            if (signingKey === undefined) throw failure('NotFound', 'there is no key that signs backups');
+            const opening = { privateKeys, signers: publicKeys.signing, signingKey };
+            const asked = { run, target: target.profile.target, backupId };
+            const verdict = await verifyBackup(store, asked, opening, signal, say);
+            tellOfVerification(asked.target, verdict, Date.now());
+            return verdict;
+          });
+        } catch (error) {
+          tellThatUnverified(target.profile.target, location);
+          throw error;
+        }
+      }),
   };
 }
 

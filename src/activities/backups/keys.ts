@@ -149,7 +149,7 @@ async function readSecret(
     if (status === 403)
       throw failure(
         'Forbidden',
-        `the worker may not read ${secret}; grant it the role of deploy/kubernetes/worker.yaml`,
+        `the worker may not read ${secret}; grant it the role of deploy/kubernetes/backup.yaml`,
       );
     throw error;
   }

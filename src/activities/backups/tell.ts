@@ -27,3 +27,8 @@ export function tellOfVerification(
   setGauge(metricMeter, metrics.backupVerification, of, verdict === 'pass' ? 1 : 0);
   setGauge(metricMeter, metrics.backupAge, of, (now - begun) / 1000);
 }
+
+/** A verification that could not be carried out says nothing about the backup, and what an earlier one found is no news. */
+export function tellThatUnverified(target: string, location: string): void {
+  setGauge(Context.current().metricMeter, metrics.backupVerification, { target, location }, NaN);
+}

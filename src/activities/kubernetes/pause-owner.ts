@@ -101,7 +101,7 @@ async function readOwner(
       };
     if (error.status === 403)
       return {
-        cannot: `the worker may not read ${name}, which owns the workload; pause it by hand, or grant the Role runbook-pause of deploy/kubernetes/worker.yaml`,
+        cannot: `the worker may not read ${name}, which owns the workload; pause it by hand, or grant it the role of deploy/kubernetes/pause-owner.yaml`,
       };
     throw error;
   }

@@ -188,6 +188,10 @@ const refusals: readonly [RegExp, (name: string) => string][] = [
     /^[\da-z.-]+ "[\da-z.:-]*" is forbidden: ValidatingAdmissionPolicy '([\da-z.-]{1,253})'/,
     (name) => `admission policy ${name} refused it`,
   ],
+  [
+    /^(roles|rolebindings|clusterroles|clusterrolebindings)\.rbac\.authorization\.k8s\.io "[^"]*" is forbidden: user "[^"]*" \([^\n]{0,2000}\) is attempting to grant RBAC permissions not currently held/,
+    () => 'it grants more than the worker itself may do',
+  ],
 ];
 
 /** Only a name in its strict form gets out. */

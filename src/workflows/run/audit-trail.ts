@@ -17,6 +17,11 @@ interface Rest {
   after?: Checkpoint;
 }
 
+/** What the log of a target lacks of a run that has ended. */
+export interface Unwritten extends Rest {
+  target: Target;
+}
+
 /** A flood of controls or decisions must not make a run too large for Temporal. */
 const mostEvents = 500;
 
@@ -27,6 +32,7 @@ export class AuditTrail {
   #told = 0;
   #checkpoint: Checkpoint | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #unwritten: Unwritten | undefined;
   /** No bucket is configured, or it does not answer: the rest is left for the end of the run. */
   #resting = false;
 
@@ -70,11 +76,9 @@ export class AuditTrail {
   /** Writes the rest and has the log's new state signed. What could not be written is left over. */
   async finish(target: Target): Promise<AuditState> {
     await this.#writing;
+    const unwritten = { target, ...this.#rest() };
     try {
-      const { state, checkpoint, signed } = await secret('Complete the audit log').sealAudit({
-        target,
-        ...this.#rest(),
-      });
+      const { state, checkpoint, signed } = await secret('Complete the audit log').sealAudit(unwritten);
       this.#pending = [];
       if (state === 'notConfigured' || checkpoint === undefined)
         return { state: 'notConfigured', note: 'no bucket is configured: there is no audit log' };
@@ -82,13 +86,14 @@ export class AuditTrail {
         ? { state: 'unsigned', checkpoint, note: signed?.note ?? 'nobody signed it' }
         : { state: 'signed', checkpoint: signed };
     } catch (error) {
+      this.#unwritten = unwritten;
       return { state: 'pending', note: `${explain(error).message}; a run of its own goes on trying` };
     }
   }
 
   /** What is still to be written, for a detached child. */
-  get unwritten(): Rest | undefined {
-    return this.#pending.length === 0 ? undefined : this.#rest();
+  get unwritten(): Unwritten | undefined {
+    return this.#unwritten;
   }
 
   #rest(): Rest {

@@ -4,7 +4,7 @@ import type { Leftover } from '../../contracts/lock.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import type { AuditState, BreakGlass, DecisionRecord, Gate, RunRecord, RunRef } from '../../contracts/run.ts';
 import type { Target } from '../../contracts/target.ts';
-import { AuditTrail } from './audit-trail.ts';
+import { AuditTrail, type Unwritten } from './audit-trail.ts';
 import type { Carried } from './carried.ts';
 import { Notices } from './notices.ts';
 
@@ -24,7 +24,7 @@ export class Chronicle {
   }
 
   /** What the log still lacks when the run has ended. */
-  get unwritten(): AuditTrail['unwritten'] {
+  get unwritten(): Unwritten | undefined {
     return this.#trail.unwritten;
   }
 

@@ -1,16 +1,13 @@
 import { ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import type { Evidence, RunRecord } from '../../contracts/run.ts';
-import type { AuditTrail } from './audit-trail.ts';
-import { clipped, store, storeEventually } from '../activity-options.ts';
-
-/** What of a run is not in the audit log yet. */
-type Unwritten = AuditTrail['unwritten'];
+import { clipped, sealEventually, store, storeEventually } from '../activity-options.ts';
+import type { Unwritten } from './audit-trail.ts';
 
 /**
  * Stores the report. When storage does not answer the run is not held up: a detached child
  * workflow goes on trying, and the report stands in the run's result meanwhile.
  */
-export async function storeEvidence(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
+export async function storeEvidence(record: RunRecord, unwritten: Unwritten | undefined): Promise<Evidence> {
   try {
     const evidence = await store('Store the report').storeReport(record);
     if (unwritten !== undefined) await storeLater(record, unwritten);
@@ -20,7 +17,7 @@ export async function storeEvidence(record: RunRecord, unwritten: Unwritten): Pr
   }
 }
 
-async function storeLater(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
+async function storeLater(record: RunRecord, unwritten: Unwritten | undefined): Promise<Evidence> {
   const { workflowId, firstRunId } = record.run;
   try {
     await startChild(uploadEvidence, {
@@ -42,10 +39,8 @@ async function storeLater(record: RunRecord, unwritten: Unwritten): Promise<Evid
  * Uploads one report, and what the audit log lacks, that could not be stored when their run ended. Started by the run
  * itself, never by hand.
  */
-export async function uploadEvidence(record: RunRecord, unwritten: Unwritten): Promise<Evidence> {
-  const keep = storeEventually('Store the report when storage answers');
-  const evidence = await keep.storeReport(record);
-  if (unwritten !== undefined && record.target !== undefined)
-    await keep.appendAudit({ target: record.target, ...unwritten });
+export async function uploadEvidence(record: RunRecord, unwritten: Unwritten | undefined): Promise<Evidence> {
+  const evidence = await storeEventually('Store the report when storage answers').storeReport(record);
+  if (unwritten !== undefined) await sealEventually('Complete the audit log').sealAudit(unwritten);
   return evidence;
 }

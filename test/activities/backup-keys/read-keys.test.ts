@@ -103,7 +103,7 @@ describe('the private keys of a target', () => {
   test('that may not be read say which role is missing; a server that is away stays what it is', async () => {
     expect(await failureOf(readBackupKeys(clusterWith(403), target, 'online', signal))).toEqual({
       type: 'Forbidden',
-      message: expect.stringContaining('deploy/kubernetes/worker.yaml') as unknown,
+      message: expect.stringContaining('deploy/kubernetes/backup.yaml') as unknown,
     });
     await expect(readBackupKeys(clusterWith(503), target, 'online', signal)).rejects.toBeInstanceOf(
       KubernetesError,

@@ -284,7 +284,9 @@ describe('an Argo CD Application', () => {
     const worker = await narrowWorker(place, enough);
     expect(await planFor(name, worker.activities)).toMatchObject({
       state: 'cannot',
-      sentence: expect.stringMatching(/may not read Application .*Role runbook-pause/) as unknown,
+      sentence: expect.stringMatching(
+        /may not read Application .*role of deploy\/kubernetes\/pause-owner.yaml/,
+      ) as unknown,
     });
     await worker.close();
   });

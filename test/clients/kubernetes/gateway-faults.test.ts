@@ -146,6 +146,10 @@ describe('no secret reaches a message', () => {
       "configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'names' with binding 'b' denied request: canary-words",
       'admission policy names refused it',
     ],
+    [
+      'roles.rbac.authorization.k8s.io "r" is forbidden: user "u" (groups=["canary-1" "canary-2"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["canary"], Verbs:["delete"]}',
+      'it grants more than the worker itself may do',
+    ],
     ['admission webhook "canary-a b" denied the request', undefined],
     ['a canary-prefix: admission webhook "names" denied the request', undefined],
     ['configmaps "a canary-b" is forbidden: exceeded quota: full, requested: 1', undefined],

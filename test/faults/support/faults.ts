@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { mustBeAgreed, mustBeBack, mustBeSame, mustEqual, mustHaveFreeLock, within } from './checks.ts';
+import { mustBeAgreed, mustBeBack, mustBeSame, mustEqual, mustHaveFreeLock } from './checks.ts';
+import { within } from './within.ts';
 import { changesOf } from './effects.ts';
 import type { ActivityRecord } from './journal.ts';
 import { heartbeatSeconds, type Reference, type Stage } from './stage.ts';

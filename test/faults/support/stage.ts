@@ -13,6 +13,7 @@ import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.
 import type { KubernetesObject, ObjectRef } from '../../../src/contracts/kubernetes.ts';
 import type { Holder } from '../../../src/contracts/lock.ts';
 import { lockNamespace } from '../../../src/contracts/names.ts';
+import type { RunReport } from '../../../src/contracts/run.ts';
 import { verifyChain } from '../../../src/domain/audit.ts';
 import { leaseName, updatedLease } from '../../../src/domain/lock.ts';
 import { waitFor } from '../../../src/local/wait.ts';
@@ -20,8 +21,10 @@ import { readAuditLog } from '../../support/audit-log.ts';
 import { kubectlIn, openGateway, stack, unique } from '../../support/stack.ts';
 import { decisionFor, TestRun } from '../../support/world.ts';
 import type { Place, Scenario } from '../scenarios.ts';
+import { within } from './within.ts';
 import { clusterState } from './cluster-state.ts';
 import { Journal, type ActivityRecord } from './journal.ts';
+import { masked } from './masked.ts';
 import type { OwnTemporal } from './own-temporal.ts';
 import { scratch } from './scratch.ts';
 import type { ActivityTask } from './temporal-proxy.ts';
@@ -41,29 +44,6 @@ export interface Ending {
 /** An ending of an undisturbed run, with what its activities did on the way. */
 export interface Reference extends Ending {
   activities: ActivityRecord[];
-}
-
-const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
-/** What names one version of one object or profile, also in JSON within JSON. */
-const identities = /((?:uid|resourceVersion|generation|digest|hash)\\*":\\*"?)[\w-]+/g;
-
-/** What differs between two backups or drills of the same objects: session keys and signatures are made anew. */
-const ofBackups = /\d{8}-\d{6}-[0-9a-f]{8}|\d+(\.\d+)? (bytes|KiB|MiB)|\d+ s (of|old)/g;
-
-/**
- * A second attempt of a restore finds there what the first has written: both count. One of a pruning finds gone what the
- * first has removed.
- */
-function withoutAttempts(text: string): string {
-  return text
-    .replaceAll(
-      /(\d+) written(?:, (\d+) were there)?/g,
-      (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
-    )
-    .replaceAll(
-      /Removed (nothing|\d+ backups? with \d+ objects \([^)]*\))(, \d+ backups? (was|were) gone already)?/g,
-      'Removed <any>',
-    );
 }
 
 /** The heartbeat timeout of every stage: what a killed worker costs. */
@@ -192,11 +172,12 @@ export class Stage {
 
   /** Waits for the end of the run. @throws when it does not come, with where the run stands. */
   async end(): Promise<Ending> {
-    const outcome = await Promise.race([this.#outcome(), this.#deadline()]);
+    const report = await Promise.race([this.#report(), this.#deadline()]);
     this.#ended.abort();
     await this.#steering;
+    if (report.evidence.state === 'pending') await this.#upload();
     return {
-      outcome,
+      outcome: report.outcome,
       state: await this.settledState(),
       effects: [...this.journal.effects],
       audit: await this.#auditLog(),
@@ -301,23 +282,10 @@ export class Stage {
     });
   }
 
-  /** A run that ends while the bucket is away leaves its last entries to a run of their own: they come later. */
-  async #wholeLog(target: string): ReturnType<typeof readAuditLog> {
-    const runs = 1 + (this.scenario.earlier ?? []).length;
-    return await waitFor(
-      async () => {
-        const entries = await readAuditLog(target);
-        const ended = entries.filter(({ entry }) => entry?.kind === 'outcome').length;
-        return ended < runs ? undefined : entries;
-      },
-      { what: `the outcome of the run in the audit log of ${target}`, timeoutMilliseconds: 120_000 },
-    );
-  }
-
   /** @throws when the chain of the log is broken, or something is told twice */
   async #auditLog(): Promise<string[]> {
     const target = this.place.namespace;
-    const entries = await this.#wholeLog(target);
+    const entries = await readAuditLog(target);
     const { findings } = verifyChain(target, entries);
     if (findings.length > 0)
       throw new Error(`audit log: ${findings.map(({ sentence }) => sentence).join('; ')}`);
@@ -375,10 +343,17 @@ export class Stage {
     this.#approvedPlan = ((await this.run.describe()).plan?.summary ?? []).join('\n');
   }
 
-  async #outcome(): Promise<string> {
+  /** A run that ends while the bucket is away leaves its report and the end of its log to a run of their own. */
+  async #upload(): Promise<void> {
+    const { runId } = await this.run.handle.describe();
+    const upload = this.#client.workflow.getHandle(`evidence/${this.#firstRunId}/${runId}`);
+    await within(upload.result(), 120, 'the upload of the evidence');
+  }
+
+  async #report(): Promise<RunReport> {
     for (;;) {
       try {
-        return (await this.run.end()).report.outcome;
+        return (await this.run.end()).report;
       } catch (error) {
         // Temporal itself may be away for a moment.
         if (!(error instanceof ServiceError) || this.#ended.signal.aborted) throw error;
@@ -393,21 +368,7 @@ export class Stage {
   }
 
   #plain(text: string): string {
-    const names = {
-      '<namespace>': this.place.namespace,
-      '<run>': this.#workflowId,
-      '<first run>': this.#firstRunId,
-    };
-    const named = Object.entries(names).reduce(
-      (plain, [name, value]) => (value === '' ? plain : plain.replaceAll(value, name)),
-      text,
-    );
-    const plain = withoutAttempts(named)
-      .replaceAll(times, '<time>')
-      .replaceAll(ofBackups, '<any>')
-      .replaceAll(identities, '$1<any>');
-    // Backups and namespaces of drills end with this part of the run's id.
-    const tail = this.#firstRunId.slice(-8);
-    return tail === '' ? plain : plain.replaceAll(tail, '<tail>');
+    const { namespace } = this.place;
+    return masked(text, { namespace, workflowId: this.#workflowId, firstRunId: this.#firstRunId });
   }
 }

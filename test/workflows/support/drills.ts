@@ -190,17 +190,6 @@ export class Drills {
     return names;
   }
 
-  /** Takes one part of a backup out of the bucket. */
-  async losePart(backupId: string): Promise<void> {
-    const name = [...(await this.backups.filesOf(backupId)).keys()].find((one) => one.startsWith('parts/'));
-    const store = this.backups.openStore();
-    try {
-      await store.remove(`backups/${this.backups.target}/${backupId}/${name ?? ''}`);
-    } finally {
-      store.close();
-    }
-  }
-
   /** Takes the plan of a drill out of the bucket. */
   async losePlan(firstRunId: string): Promise<void> {
     const store = this.backups.openStore();

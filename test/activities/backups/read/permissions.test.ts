@@ -1,7 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { readLogs } from '../../../../src/activities/backups/read/pod-logs.ts';
+import { rolesOf } from '../../../support/deploy-manifests.ts';
 import { Ground, namesOf } from '../support/ground.ts';
 import { narrowGateway } from '../support/narrow-gateway.ts';
 
@@ -10,25 +9,15 @@ afterAll(async () => {
   for (const ground of grounds) await ground.close();
 });
 
-/** The rules of the ClusterRole that the manifest has ready as a comment. */
-function documentedRules(): { apiGroups: string[]; resources: string[]; verbs: string[] }[] {
-  const file = new URL('../../../../deploy/kubernetes/worker.yaml', import.meta.url);
-  const text = readFileSync(file, 'utf8').replaceAll(/^# ?/gm, '');
-  const start = text.indexOf('kind: ClusterRole\nmetadata:\n  name: runbook-backup\n');
-  const { rules } = parse(text.slice(start).split(/^---$/m)[0] ?? '') as {
-    rules: ReturnType<typeof documentedRules>;
-  };
-  return rules;
-}
-
-test('the documented rights are enough for a whole backup, and allow no writing and no exec', async () => {
+test('the rights of deploy/kubernetes/backup.yaml are enough for a whole backup, and allow no writing and no exec', async () => {
   const ground = await Ground.open();
   grounds.push(ground);
   const { apiVersion, kind, group } = await ground.defineThings();
   await ground.create({ apiVersion, kind, metadata: { name: 'one' } });
   await ground.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { a: 'x' } });
   const probe = `/api/v1/namespaces/${ground.namespace}/secrets`;
-  const narrow = await narrowGateway(ground, documentedRules(), probe, { everywhere: true });
+  const rules = rolesOf('backup').find(({ kind }) => kind === 'ClusterRole')?.rules ?? [];
+  const narrow = await narrowGateway(ground, rules, probe, { everywhere: true });
   const reading = await ground.read(await ground.snapshot(narrow), { gateway: narrow });
   expect(reading.missing).toEqual([]);
   expect(namesOf(reading, `things.${group}`)).toEqual(['one']);
