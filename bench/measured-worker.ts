@@ -1,10 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { writeFileSync } from 'node:fs';
+import { workerProcess } from '../bin/bootstrap.mjs';
 import type { StackEndpoints } from '../src/local/stack-types.ts';
-import { dataConverter, workflowsPath } from '../src/worker.ts';
 
 /** What a run cost the process that did its work. */
 export interface Cost {
@@ -15,7 +13,7 @@ export interface Cost {
   worstMilliseconds: number;
 }
 
-/** A worker in a process of its own. */
+/** A worker of the package in a process of its own, started as bin/runbook.mjs and the image start it. */
 export class MeasuredWorker {
   readonly #child: ChildProcess;
 
@@ -27,15 +25,12 @@ export class MeasuredWorker {
     endpoints: StackEndpoints,
     env: { targetsFolder: string; queue: string },
   ): Promise<MeasuredWorker> {
-    const bundle = join(endpoints.directory, 'bench-bundle.js');
-    const logger = new DefaultLogger('WARN');
-    const { code } = await bundleWorkflowCode({ workflowsPath, ...dataConverter, logger });
-    writeFileSync(bundle, code);
     const { s3 } = endpoints;
-    const child = fork(join(import.meta.dirname, 'worker.ts'), [], {
+    const child = fork(join(import.meta.dirname, 'worker.mjs'), [], {
+      execArgv: workerProcess.flags,
       env: {
         ...process.env,
-        BENCH_BUNDLE: bundle,
+        ...workerProcess.env,
         TEMPORAL_ADDRESS: endpoints.temporalAddress,
         TEMPORAL_NAMESPACE: endpoints.temporalNamespace,
         RUNBOOK_KUBECONFIG: endpoints.kubeconfig,

@@ -64,6 +64,12 @@ async function faults(args) {
   return await run('faults', [join(root, 'scripts', 'faults.ts'), ...args]);
 }
 
+/** Measures the worker of the package. */
+async function bench(args) {
+  const status = await run('build', [join(root, 'scripts', 'build.mjs')]);
+  return status === 0 ? await run('bench', [join(root, 'bench', 'main.ts'), ...args]) : status;
+}
+
 async function check() {
   for (const [name, args] of checks) {
     const status = await run(name, args);
@@ -76,7 +82,7 @@ const [task, ...args] = process.argv.slice(2);
 const tasks = {
   test: () => test(args),
   check,
-  bench: () => run('bench', [join(root, 'bench', 'main.ts'), ...args]),
+  bench: () => bench(args),
   faults: () => faults(args),
 };
 const chosen = tasks[task];

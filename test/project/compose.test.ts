@@ -69,6 +69,19 @@ test('the image is built from pinned images, and nothing runs as root', () => {
   expect(dockerfile.slice(dockerfile.lastIndexOf('FROM'))).toMatch(/^USER node$/m);
 });
 
+test('the image starts a worker as small as bin/runbook.mjs does', () => {
+  const settings = [...read('Dockerfile').matchAll(/^ENV (.+)$/gm)].flatMap(([, line = '']) =>
+    line.split(' ').map((one) => one.split('=')),
+  );
+  const launcher = read('bin/bootstrap.mjs');
+  for (const [name = '', ...value] of settings) {
+    if (name === 'NODE_ENV') continue;
+    const said = name === 'NODE_OPTIONS' ? `flags: ['${value.join('=')}']` : `${name}: '${value.join('=')}'`;
+    expect(launcher).toContain(said);
+  }
+  expect(settings.length).toBeGreaterThan(3);
+});
+
 test('what the image copies is let through to the build', () => {
   const allowed = [...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, path]) => path);
   const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) =>

@@ -38,9 +38,9 @@ class Zipped {
     if (this.#waitingBytes >= pieceBytes) this.#flush();
   }
 
-  /** Waits while several pieces are still to be compressed. */
-  async room(): Promise<void> {
-    if (this.#gzip.writableLength > mostPieces * pieceBytes) await once(this.#gzip, 'drain');
+  /** Undefined, or what to wait for: several pieces are still to be compressed. */
+  room(): Promise<unknown> | undefined {
+    return this.#gzip.writableLength > mostPieces * pieceBytes ? once(this.#gzip, 'drain') : undefined;
   }
 
   async finish(): Promise<Archive> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { BackupStore } from '../../clients/backup-storage.ts';
 import { backupFiles, type StoredFile } from '../../contracts/backup-manifest.ts';
 import { sealMessage, type PrivateKeyText } from '../../encryption/messages.ts';
@@ -19,7 +19,7 @@ export interface BackupTarget {
 const mostAttempts = 100;
 
 export function sha256Of(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }
 
 /** The key of a file of a backup. */

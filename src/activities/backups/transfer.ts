@@ -20,7 +20,7 @@ import { readKind, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { sha256Of, storeSealed, type BackupTarget } from './seal.ts';
 
 /** Plaintext of one file: bounds memory here and for whoever opens it. */
-const mostPlainBytes = 16 * 1024 * 1024;
+const mostPlainBytes = 8 * 1024 * 1024;
 
 /** Keeps the names of what one activity stores in several rounds apart from those of its later attempts. */
 const attemptsOfRound = 1000;

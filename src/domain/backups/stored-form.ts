@@ -10,7 +10,7 @@ type Path = readonly string[];
  * the second time, over managedFields with --server-side. Owners are named by uids of this life: an object that names a
  * dead one is deleted by the garbage collector within seconds.
  */
-const ofEveryKind: Path[] = [
+const ofEveryKind = new Set([
   'uid',
   'resourceVersion',
   'generation',
@@ -20,7 +20,7 @@ const ofEveryKind: Path[] = [
   'selfLink',
   'managedFields',
   'ownerReferences',
-].map((key) => ['metadata', key]);
+]);
 
 interface GeneratedParts {
   group: string;
@@ -88,16 +88,28 @@ export function storedForm(
   object: KubernetesObject,
   { statusIsData = false }: { statusIsData?: boolean } = {},
 ): { stored: KubernetesObject; dropped: Dropped } {
-  let stored = object as unknown as JsonObject;
-  let dropped: JsonObject = { metadata: {} };
+  let { stored, dropped } = withoutServersOwn(object as unknown as JsonObject);
   const status: Path[] = statusIsData || !isObject(stored.status) ? [] : [['status']];
-  for (const path of [...ofEveryKind, ...status, ...generatedOf(object)]) {
+  for (const path of [...status, ...generatedOf(object)]) {
     const value = valueAt(stored, path);
     if (value === undefined) continue;
     stored = without(stored, path);
     dropped = withValue(dropped, path, value);
   }
   return { stored: stored as unknown as KubernetesObject, dropped: dropped as Dropped };
+}
+
+/** In one pass: this is done for every object of a backup. */
+function withoutServersOwn(object: JsonObject): { stored: JsonObject; dropped: JsonObject } {
+  if (!isObject(object.metadata)) return { stored: object, dropped: { metadata: {} } };
+  const members = Object.entries(object.metadata);
+  const kept = members.filter(([key]) => !ofEveryKind.has(key));
+  const gone = members.filter(([key]) => ofEveryKind.has(key));
+  // Keys keep their order; `fromEntries` makes members of them, also of one called __proto__.
+  return {
+    stored: { ...object, metadata: Object.fromEntries(kept) },
+    dropped: { metadata: Object.fromEntries(gone) },
+  };
 }
 
 function generatedOf(object: KubernetesObject): Path[] {

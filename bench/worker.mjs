@@ -2,15 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Runtime, DefaultLogger } from '@temporalio/worker';
-import { readConfig } from '../src/config.ts';
-import { createWorker } from '../src/worker.ts';
 
+// Built just before: scripts/run.mjs.
+const dist = new URL('../dist/', import.meta.url).href;
+const { readConfig } = await import(`${dist}config.js`);
+const { createWorker } = await import(`${dist}worker.js`);
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const delays = monitorEventLoopDelay({ resolution: 1 });
-const { worker, close } = await createWorker(readConfig(process.env), {
-  workflowBundle: { codePath: process.env.BENCH_BUNDLE ?? '' },
-  log: () => undefined,
-});
+const { worker, close } = await createWorker(readConfig(process.env), { log: () => undefined });
 // A measurement that failed leaves nobody to stop this worker.
 process.on('disconnect', () => process.exit(1));
 const running = worker.run();
