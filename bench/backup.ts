@@ -9,6 +9,7 @@ import type { RunReport } from '../src/contracts/run.ts';
 import type { StackEndpoints } from '../src/local/stack-types.ts';
 import { makeKeys } from '../test/support/backups.ts';
 import { MeasuredWorker, type Cost } from './measured-worker.ts';
+import { createMixed, mixed, mixedResources } from './mixed.ts';
 import { median, nameOf, prepare, row, secondsOf, tell } from './secrets.ts';
 
 /** The first of them is a worker's first backup: its code is not compiled yet. */
@@ -16,7 +17,7 @@ const rounds = 5;
 const few = 10_000;
 const many = 50_000;
 
-/** A backup of Secrets of 1 KiB, beside the pipeline of the runbook's page, and what it costs the worker. */
+/** A backup of Secrets of 1 KiB, and one of many kinds, beside the pipeline of the runbook's page, and what it costs the worker. */
 export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
   const gateway = createKubernetesGateway({ kubeconfigPath: endpoints.kubeconfig });
   const folder = mkdtempSync(join(tmpdir(), 'bench-backup-'));
@@ -44,7 +45,7 @@ export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
       ours.push(measured.seconds);
       transfers.push(secondsOf(measured.result, 'Store the objects'));
       ({ cost } = measured);
-      seeds.push(await seedPipeline(endpoints, folder));
+      seeds.push(await seedPipeline(endpoints, folder, few, 'secrets'));
     }
     row('backup, the whole run (this project)', ours);
     row('  of which storing the objects', transfers);
@@ -56,6 +57,22 @@ export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
     tell(`${many} objects`, large.cost);
     const verified = await worker.measure(() => run('verifyBackup', few));
     console.log(`  verifying ${few} objects: ${verified.seconds.toFixed(2)} s`);
+    console.log(
+      `\nbackup of ${mixed.objects} objects of ${mixed.kinds} kinds, seconds (${rounds} rounds, in turn)`,
+    );
+    await prepare(gateway, folder, keys, mixed.objects, (namespace) => createMixed(gateway, namespace));
+    const ofMixed: number[] = [];
+    const seedsOfMixed: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const measured = await worker.measure(() => run('backup', mixed.objects));
+      ofMixed.push(measured.seconds);
+      ({ cost } = measured);
+      seedsOfMixed.push(await seedPipeline(endpoints, folder, mixed.objects, mixedResources));
+    }
+    row('backup, the whole run (this project)', ofMixed);
+    row('kubectl get -o yaml | gpg --symmetric', seedsOfMixed);
+    console.log(`  ratio of the medians: ${(median(seedsOfMixed) / median(ofMixed)).toFixed(1)}`);
+    tell(`${mixed.objects} objects`, cost);
     await worker.stop();
   } finally {
     await connection.close();
@@ -64,14 +81,19 @@ export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
   }
 }
 
-/** What the runbook's page does with Secrets, with the same objects; the passphrase is given, nobody types it. */
-async function seedPipeline(endpoints: StackEndpoints, folder: string): Promise<number> {
+/** What the runbook's page does, with the same objects; the passphrase is given, nobody types it. */
+async function seedPipeline(
+  endpoints: StackEndpoints,
+  folder: string,
+  count: number,
+  resources: string,
+): Promise<number> {
   const file = join(folder, 'secrets.gpg');
   rmSync(file, { force: true });
   const started = performance.now();
   const kubectl = spawn(
     endpoints.kubectl,
-    ['--kubeconfig', endpoints.kubeconfig, 'get', 'secrets', '-n', nameOf(few), '-o', 'yaml'],
+    ['--kubeconfig', endpoints.kubeconfig, 'get', resources, '-n', nameOf(count), '-o', 'yaml'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const gpg = spawn(

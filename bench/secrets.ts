@@ -17,12 +17,13 @@ export function nameOf(count: number): string {
   return `bench-${count}`;
 }
 
-/** A namespace with so many Secrets, its profile and its keys. */
+/** A namespace with so many objects, its profile and its keys; Secrets, unless something else is created. */
 export async function prepare(
   gateway: KubernetesGateway,
   folder: string,
   keys: TestKeys,
   count: number,
+  create = (namespace: string): Promise<void> => createSecrets(gateway, namespace, count),
 ): Promise<void> {
   const name = nameOf(count);
   mkdirSync(folder, { recursive: true });
@@ -42,10 +43,14 @@ export async function prepare(
     [backupKeyNames.privateKey('online')]: keys.online.privateKey,
   };
   await gateway.apply({ ...secret, stringData }, { fieldManager, force: true });
+  await create(name);
+}
+
+async function createSecrets(gateway: KubernetesGateway, namespace: string, count: number): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < count) {
-      const metadata = { name: `secret-${next++}`, namespace: name };
+      const metadata = { name: `secret-${next++}`, namespace };
       const data = { value: randomBytes(1024).toString('base64') };
       await gateway.create({ apiVersion: 'v1', kind: 'Secret', metadata, data }, { fieldManager });
     }

@@ -33,7 +33,7 @@ export interface StoredFile {
   sha256: string;
 }
 
-/** A tar archive, gzipped, encrypted and signed: one JSON file per object. At most 16 MiB before gzip. */
+/** A tar archive, gzipped, encrypted and signed: one JSON file per object. At most 8 MiB before gzip. */
 export interface StoredPart extends StoredFile {
   objects: number;
   /** Bytes of the tar archive. */

@@ -149,15 +149,28 @@ export const backupPolicySchema = z.strictObject({
     .describe('before: ahead of the first object. after: behind the last one, also when something failed.'),
   exclude: z
     .array(
-      z.strictObject({
-        apiGroup: z
-          .string()
-          .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/)
-          .max(253)
-          .describe('Empty for the core group.'),
-        kind: z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/),
-        name: objectName.optional().describe('Without it every object of the kind.'),
-      }),
+      z
+        .strictObject({
+          apiGroup: z
+            .string()
+            .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/)
+            .max(253)
+            .describe('Empty for the core group.'),
+          kind: z
+            .string()
+            .regex(/^[A-Z][A-Za-z0-9]{0,62}$/)
+            .optional()
+            .describe('Without it the whole group, also while nobody answers for it.'),
+          name: objectName.optional().describe('Without it every object of the kind.'),
+        })
+        .refine(({ apiGroup, kind }) => kind !== undefined || apiGroup !== '', {
+          path: ['kind'],
+          error: 'must be given: the core group cannot be left out as a whole',
+        })
+        .refine(({ kind, name }) => kind !== undefined || name === undefined, {
+          path: ['kind'],
+          error: 'must be given with a name',
+        }),
     )
     .max(100)
     .default([])

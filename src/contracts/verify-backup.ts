@@ -50,6 +50,8 @@ export interface BackupVerdict {
   bytes: number;
   /** Sentences, at most 20; more are counted in the last one. */
   findings: string[];
+  /** What a partial backup says itself that it lacks, at most 20 names; absent: nothing. */
+  lacks?: string[];
   /** Where the record of this verification lies; absent: it could not be written, and a finding says why. */
   record?: string;
 }

@@ -40,6 +40,8 @@ export interface ReadBack {
   objects: number;
   bytes: number;
   findings: string[];
+  /** What a partial backup says itself that it lacks; at most 20 names. */
+  lacks: string[];
 }
 
 /**
@@ -58,7 +60,7 @@ export async function readBack(
   const opened = await orFinding(findings, () =>
     openManifest(store, backup.target, backup.backupId, keys.signers, signal),
   );
-  if (opened === undefined) return { objects: 0, bytes: 0, findings: findings.all };
+  if (opened === undefined) return { objects: 0, bytes: 0, findings: findings.all, lacks: [] };
   const { manifest } = opened;
   const byPart = await orFinding(findings, () => entriesByPart(store, opened, keys, signal, slim));
   let objects = 0;
@@ -76,7 +78,8 @@ export async function readBack(
   }
   for (const log of manifest.logs)
     await orFinding(findings, () => countOf(readLogFiles(store, opened, log, keys, signal)));
-  return { opened, objects, bytes: bytesOf(manifest), findings: findings.all };
+  const lacks = manifest.missing.slice(0, mostFindings).map(({ what }) => what);
+  return { opened, objects, bytes: bytesOf(manifest), findings: findings.all, lacks };
 }
 
 async function countOf(items: AsyncIterable<unknown>): Promise<number> {
@@ -129,7 +132,7 @@ export async function verifyBackup(
   signal: AbortSignal,
   say: (sentence: string) => void,
 ): Promise<BackupVerdict> {
-  const { opened, objects, bytes, findings } = await readBack(store, asked, keys, signal, say);
+  const { opened, objects, bytes, findings, lacks } = await readBack(store, asked, keys, signal, say);
   const verdict = findings.length === 0 ? 'pass' : 'fail';
   const result = {
     location: store.name,
@@ -154,5 +157,9 @@ export async function verifyBackup(
   await storing(signal, `write the record of the verification to ${store.name}`, () =>
     store.putOnce(keyOf(asked, name), file, 'text/plain; charset=utf-8', signal),
   );
-  return { ...result, record: store.locationOf(keyOf(asked, name)) };
+  return {
+    ...result,
+    ...(lacks.length === 0 ? {} : { lacks }),
+    record: store.locationOf(keyOf(asked, name)),
+  };
 }

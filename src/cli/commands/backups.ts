@@ -86,17 +86,18 @@ async function verify(opened: OpenedLocations, id: string, options: VerifyOption
   const found = [];
   for (const store of opened.stores) {
     const backup = { target: opened.target, backupId: id };
-    const { objects, bytes, findings } = await readBack(store, backup, keys, signal, say);
-    found.push({ location: store.name, backupId: id, objects, bytes, findings });
+    const { objects, bytes, findings, lacks } = await readBack(store, backup, keys, signal, say);
+    found.push({ location: store.name, backupId: id, objects, bytes, findings, lacks });
   }
   if (options.json === true) console.log(JSON.stringify(found, null, 2));
   else
-    for (const { location, objects, bytes, findings } of found) {
+    for (const { location, objects, bytes, findings, lacks } of found) {
       const good = findings.length === 0;
       console.log(
         `${good ? '✓' : '✗'} ${location}: ${id}: ${objects} objects read back, ${bytesInWords([{ bytes }])}`,
       );
       for (const finding of findings) console.log(`    ${safeText(finding)}`);
+      for (const what of lacks) console.log(`    PARTIAL: it lacks ${safeText(what)}`);
     }
   if (found.some(({ findings }) => findings.length > 0)) process.exitCode = exitCodes.failed;
 }

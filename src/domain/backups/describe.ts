@@ -65,12 +65,13 @@ export function proofsOfVerification(
           `${backupId} is good, and ${ageInWords(ageSeconds)} old: the newest may be no older than ${ageInWords(rpoSeconds)}`,
         ],
       };
-    const { objects } = found;
+    const { objects, lacks = [] } = found;
+    const partial = lacks.length === 0 ? '' : `; it is PARTIAL and lacks ${lacks.join(', ')}`;
     return {
       ...about,
       verdict: 'pass',
       evidence: [
-        `${backupId}: ${objects} objects read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old`,
+        `${backupId}: ${objects} objects read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}`,
       ],
     };
   });

@@ -146,9 +146,17 @@ export function reasonWithoutKind(apiGroup: string, kind: string, exclude: Exclu
   );
   if (always !== undefined) return always.reason;
   const asked = exclude.some(
-    (one) => one.apiGroup === apiGroup && one.kind === kind && one.name === undefined,
+    (one) => one.apiGroup === apiGroup && (one.kind ?? kind) === kind && one.name === undefined,
   );
   return asked ? asTheProfileSays : undefined;
+}
+
+/** Whether nothing of a whole group is in a backup, whatever its kinds are. */
+export function leavesOutGroup(apiGroup: string, exclude: Exclude): boolean {
+  return (
+    excludedKinds.some((one) => one.apiGroup === apiGroup && one.kinds === undefined) ||
+    exclude.some((one) => one.apiGroup === apiGroup && one.kind === undefined)
+  );
 }
 
 /** Why an object is not in a backup; undefined when it is. */

@@ -6,7 +6,7 @@ import { secretBulk } from '../activity-options.ts';
 
 type Snapshot = Awaited<ReturnType<Activities['beginBackup']>>;
 
-/** Each holds a part of 16 MiB in memory, in several forms at times: more at once would cost a worker too much. */
+/** Each holds a part of 8 MiB in memory, in several forms at times: more at once would cost a worker too much. */
 const transfersAtOnce = 3;
 
 /** Stores every kind, several transfers at once. One that fails lets no further one begin. */

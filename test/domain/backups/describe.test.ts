@@ -102,4 +102,24 @@ describe('a verification', () => {
   ])('%s', (_, choices, verdicts, options, verdict) => {
     expect(proofsOfVerification(choices, verdicts, options).map((proof) => proof.verdict)).toEqual([verdict]);
   });
+
+  test('a partial backup passes as what it is', () => {
+    const chosen = [{ location: 'default', backupId: 'b', ageSeconds: 60 }];
+    const verdict = {
+      location: 'default',
+      backupId: 'b',
+      verdict: 'pass' as const,
+      objects: 3,
+      bytes: 10,
+      findings: [],
+    };
+    const options = { rpoSeconds: 3600, named: false };
+    const sentenceOf = (lacks?: string[]): string | undefined =>
+      proofsOfVerification(chosen, [lacks === undefined ? verdict : { ...verdict, lacks }], options)[0]
+        ?.evidence[0];
+    expect(sentenceOf()).toBe('b: 3 objects read back, 10 bytes, 60 s old');
+    expect(sentenceOf(['x.example.com/v1', 'pods'])).toBe(
+      'b: 3 objects read back, 10 bytes, 60 s old; it is PARTIAL and lacks x.example.com/v1, pods',
+    );
+  });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../../../src/contracts/kubernetes.ts';
+import { backupPolicySchema } from '../../../src/contracts/backup-policy.ts';
 import {
   excludedKinds,
   excludedObjects,
+  leavesOutGroup,
   reasonWithout,
   reasonWithoutKind,
 } from '../../../src/domain/backups/exclusions.ts';
@@ -141,6 +143,27 @@ describe('kept', () => {
 });
 
 describe('what a profile excludes', () => {
+  test('a whole group, whatever its kinds are, and no other group', () => {
+    const group = [{ apiGroup: 'example.com' }];
+    expect(reasonWithoutKind('example.com', 'Any', group)).toBe('The profile excludes it.');
+    expect(reasonWithout(object('example.com/v2', 'Thing'), group)).toBe('The profile excludes it.');
+    expect(leavesOutGroup('example.com', group)).toBe(true);
+    expect(reasonWithoutKind('x.example.com', 'Any', group)).toBeUndefined();
+    expect(leavesOutGroup('x.example.com', group)).toBe(false);
+    expect(leavesOutGroup('example.com', [{ apiGroup: 'example.com', kind: 'Any' }])).toBe(false);
+  });
+
+  test.each([
+    [{ apiGroup: '' }, 'the core group cannot be left out as a whole'],
+    [{ apiGroup: 'example.com', name: 'one' }, 'must be given with a name'],
+  ])('but not %j: its kind is missing', (one, sentence) => {
+    const keys = { signing: ['s.asc'], online: 'on.asc', escrow: 'esc.asc' };
+    const { error } = backupPolicySchema.safeParse({ keys, exclude: [one] });
+    expect(error?.issues).toMatchObject([
+      { path: ['exclude', 0, 'kind'], message: expect.stringContaining(sentence) as unknown },
+    ]);
+  });
+
   const exclude = [
     { apiGroup: '', kind: 'ConfigMap', name: 'scratch' },
     { apiGroup: 'example.com', kind: 'Cache' },

@@ -5,7 +5,7 @@ import { isExpired, type ObjectPage } from '../../../clients/kubernetes/list.ts'
 import type { ServedApis, ServedResource } from '../../../clients/kubernetes/served-apis.ts';
 import type { Missing } from '../../../contracts/backup-manifest.ts';
 import { groupOf } from '../../../domain/backups/archive-path.ts';
-import { excludedKinds, reasonWithoutKind } from '../../../domain/backups/exclusions.ts';
+import { leavesOutGroup, reasonWithoutKind } from '../../../domain/backups/exclusions.ts';
 import { isBuiltIn, kindsToRead } from '../../../domain/backups/kinds.ts';
 import { findClusterScoped } from './cluster-scoped.ts';
 import { missingFor } from './missing.ts';
@@ -57,7 +57,7 @@ export async function takeSnapshot(
     cluster: kinds.filter(({ namespaced }) => !namespaced),
     read: (kind) => readKind(gateway, { resourceVersion }, kind, asked, signal),
   });
-  const missing = [...withoutNamespace, ...unavailable(apis), ...counted.missing, ...cluster.missing];
+  const missing = [...withoutNamespace, ...unavailable(apis, asked), ...counted.missing, ...cluster.missing];
   return {
     resourceVersion,
     serverVersion: await versionOf(gateway, signal),
@@ -67,12 +67,9 @@ export async function takeSnapshot(
 }
 
 /** Groups that nobody answers for, but those of which nothing would be kept. */
-function unavailable(apis: ServedApis): Missing[] {
+function unavailable(apis: ServedApis, { exclude }: Asked): Missing[] {
   return apis.unavailable
-    .filter(({ apiVersion }) => {
-      const group = groupOf(apiVersion);
-      return !excludedKinds.some((one) => one.apiGroup === group && one.kinds === undefined);
-    })
+    .filter(({ apiVersion }) => !leavesOutGroup(groupOf(apiVersion), exclude))
     .map(({ apiVersion, why }) => ({ what: apiVersion, why }));
 }
 

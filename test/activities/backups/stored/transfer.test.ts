@@ -68,14 +68,14 @@ async function readAll(
 }
 
 describe('a transfer', () => {
-  test('spreads a large kind over several parts of at most 16 MiB', async () => {
+  test('spreads a large kind over several parts of at most 8 MiB', async () => {
     const place = await aPlace();
     const large = Array.from({ length: 70 }, (_, index) =>
       configMap(`large-${index}`, { key: `${index}`.padEnd(1024 * 1024, 'x') }),
     );
     const transferred = await run(place, () => [large.slice(0, 35), large.slice(35)]);
-    expect(transferred.parts.length).toBe(5);
-    for (const { plainBytes } of transferred.parts) expect(plainBytes).toBeLessThanOrEqual(16 * 1024 * 1024);
+    expect(transferred.parts.length).toBe(10);
+    for (const { plainBytes } of transferred.parts) expect(plainBytes).toBeLessThanOrEqual(8 * 1024 * 1024);
     expect(await readAll(place, transferred)).toHaveLength(70);
   });
 
