@@ -66,6 +66,9 @@ const paths: Record<string, string[]> = {
     'too-slow',
   ],
   'prune-backups': ['succeeded', 'planned', 'nothing', 'aborted', 'bad-input', 'location-silent'],
+  backup: ['succeeded', 'hooks', 'hook-failed'],
+  recover: ['succeeded', 'serves', 'planned', 'rejected', 'partly', 'not-found', 'nothing-to-do'],
+  'verify-backup': ['succeeded'],
   'upload-evidence': ['storage-down'],
 };
 
