@@ -56,6 +56,8 @@ export interface Plan {
   /** The profile that the plan was made under; everything after the plan goes by this one. */
   target: Target;
   changes: Change[];
+  /** Objects that would be written, where `changes` names kinds with their number instead of so many. */
+  objects?: number;
   findings: GuardFinding[];
   /** At most 50 lines for people. */
   summary: string[];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dnsLabel, objectName } from './kubernetes-names.ts';
+import { lockNamespace } from './names.ts';
 import { requestBase } from './request.ts';
 
 const conflictPolicy = z.enum(['skip', 'update', 'replace']);
@@ -20,6 +21,9 @@ export const chosenBackup = z
     'must be the id of a backup (20260301-030000-0a1b2c3d), a day (2026-03-01), or latest-verified',
   );
 
+/** Of Kubernetes itself, and of the locks and keys of targets: nobody's service belongs there. */
+const notForServices = ['kube-system', 'kube-public', 'kube-node-lease', lockNamespace];
+
 /** Input of `recover`. */
 export const recoverRequestSchema = z.strictObject({
   ...requestBase,
@@ -27,7 +31,12 @@ export const recoverRequestSchema = z.strictObject({
     'Id, a day (the newest backup of it, in UTC), or latest-verified. There is no safe default.',
   ),
   location: dnsLabel.optional().describe('Where to take it from; without it the first location that has it.'),
-  into: dnsLabel.optional().describe('Another namespace to restore into; without it the one of the target.'),
+  into: dnsLabel
+    .refine((name) => !notForServices.includes(name), {
+      error: `must be a namespace for services: not ${notForServices.join(', ')}`,
+    })
+    .optional()
+    .describe('Another namespace to restore into; without it the one of the target.'),
   only: z
     .strictObject({
       kinds: z.array(kindName).min(1).max(50).optional(),

@@ -3,11 +3,12 @@ import type { Risk } from '../contracts/policy.ts';
 
 /** How much is at stake with a plan, and why. Rules of the profile may ask for more approvals then. */
 export function riskOf(plan: Plan, emergency: boolean): { risk: Risk; why: string[] } {
-  const objects = new Set(plan.changes.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`));
+  const named = new Set(plan.changes.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`));
+  const objects = plan.objects ?? named.size;
   const why = [
     ...(emergency ? ['it takes the target away from whoever holds it'] : []),
     ...(stopping(plan.findings).length > 0 ? ['it overrides a guard'] : []),
-    ...(objects.size > 1 ? [`it changes ${objects.size} objects at once`] : []),
+    ...(objects > 1 ? [`it changes ${objects} objects at once`] : []),
   ];
   return { risk: why.length > 0 ? 'high' : 'normal', why };
 }

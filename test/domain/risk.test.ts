@@ -34,6 +34,12 @@ describe('the risk of a plan', () => {
       false,
       'it changes 2 objects at once',
     ],
+    [
+      'many objects that the changes only count',
+      plan({ objects: 807, changes: [aChange({ name: '807 objects' })] }),
+      false,
+      'it changes 807 objects at once',
+    ],
   ])('is high for %s, and says why', (_, one, emergency, why) => {
     expect(riskOf(one, emergency)).toEqual({ risk: 'high', why: [why] });
   });

@@ -34,6 +34,8 @@ describe('a recovery', () => {
     expect(report.error).toContain('2 faults in the input');
     expect(report.error).toContain('latest-verified');
     expect(report.headline[0]).toContain('nothing was changed');
+    const system = await (await recover({ backup: 'latest-verified', into: 'kube-system' })).end();
+    expect(system.report.error).toContain('into: must be a namespace for services: not kube-system');
   });
 
   test('says which backups there are none of', async () => {

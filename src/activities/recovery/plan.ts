@@ -49,18 +49,29 @@ export async function planRecovery(
   const judge = new Judge({ gateway, source, live, request, signal });
   await judge.prepare();
   const open = new Set<IndexEntry>();
-  for (const entry of entriesOf(source))
-    if (isWanted(entry, request) && !judge.judgeByHash(entry)) open.add(entry);
+  let selected = 0;
+  for (const entry of entriesOf(source)) {
+    if (!isWanted(entry, request)) continue;
+    if (options.only?.labels === undefined && isSelected(options, entry)) selected += 1;
+    if (!judge.judgeByHash(entry)) open.add(entry);
+  }
 
   const pool = new Pool(questionsAtOnce);
   for await (const objects of partsOf(source, (entry) => open.has(entry), signal)) {
     for (const { entry, object } of objects) {
-      if (!isSelected(options, entry, object.metadata.labels) && !isOwnNamespace(entry, request)) continue;
+      const fits = isSelected(options, entry, object.metadata.labels);
+      if (!fits && !isOwnNamespace(entry, request)) continue;
+      if (fits && options.only?.labels !== undefined) selected += 1;
       await pool.add(() => judge.judge(entry, object));
     }
     say(`${judge.planned.length} objects compared`);
   }
   await pool.drain();
+  if (options.only !== undefined && selected === 0)
+    throw failure(
+      'Refused',
+      `only: no object of backup ${request.backup.backupId} fits all that it asks for; runbook backups show ${request.backup.backupId} tells its kinds`,
+    );
   return await finish(target, source, request, judge, signal);
 }
 
@@ -87,6 +98,7 @@ async function finish(
   const folder = runFolder(target.profile.target, request.firstRunId);
   const page = [...planPage(facts, verdicts)].join('\n');
   const { stored, pageAt } = await storePlan(source.store, folder, planned, page, signal);
+  const writes = verdicts.filter(({ write }) => write !== undefined).length + untied.length;
   const notes = [
     ...judge.notes(),
     ...(untied.length === 0
@@ -98,6 +110,7 @@ async function finish(
     hash: sha256Of(canonicalPlanText(facts, verdicts.map(canonicalLine))),
     target,
     changes: [...changesOf(verdicts, options.into), ...tieChanges(untied, options.into)],
+    objects: writes,
     findings: [],
     summary: summariseRecovery(facts, verdicts, notes),
     backup,

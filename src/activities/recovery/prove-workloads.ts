@@ -14,6 +14,10 @@ const firstDaySeconds = 300;
 
 const mostEvidence = 10;
 
+/** Only a drill needs workloads, and it gives them dummies. */
+const ofDummies =
+  'Secrets hold dummies in a drill: a service that is not ready with them needs drill.dummies in the profile';
+
 /**
  * Waits until every workload of the plan has all its pods, new and ready. Reads only, so it may run any number of times; a
  * second attempt has the whole time again. `needed`: without any workload nothing is proven.
@@ -52,7 +56,8 @@ export async function proveWorkloads(
     return { name, verdict: 'pass', evidence: [`${wanted.length} workloads have all their pods`] };
   const pods = await gateway.list({ apiVersion: 'v1', kind: 'Pod', namespace, signal });
   const why = pods.items.flatMap((pod: KubernetesObject) => whyNotReady(pod) ?? []);
-  return { name, verdict: 'fail', evidence: [...missing, ...why].slice(0, mostEvidence) };
+  const evidence = [...missing, ...why].slice(0, mostEvidence);
+  return { name, verdict: 'fail', evidence: needed ? [...evidence, ofDummies] : evidence };
 }
 
 function keyOf(kind: string, name: string): string {

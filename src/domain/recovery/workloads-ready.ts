@@ -20,17 +20,18 @@ export function readiness(workload: KubernetesObject): { ready: boolean; sentenc
   return { ready: false, sentence: `${name}: ${Math.min(ready, updated)} of ${wanted} ready` };
 }
 
-/** Pods of one of these phases or states do not come up by waiting. */
+/** What holds a pod up, in words; undefined when nothing does. */
 export function whyNotReady(pod: KubernetesObject): string | undefined {
   const statuses = ['initContainerStatuses', 'containerStatuses'].flatMap((list) =>
     objects(valueOf(pod, 'status', list)),
   );
-  const reasons = statuses.flatMap(({ state, name }) => {
-    const waiting = isJsonObject(state) ? state['waiting'] : undefined;
+  const reasons = statuses.flatMap(({ state, name, ready }) => {
+    if (typeof name !== 'string' || !isJsonObject(state)) return [];
+    const { waiting, running } = state;
     const reason = isJsonObject(waiting) ? waiting['reason'] : undefined;
-    return typeof reason === 'string' && typeof name === 'string' && /^[A-Za-z]{1,60}$/.test(reason)
-      ? [`container ${name} waits: ${reason}`]
-      : [];
+    if (typeof reason === 'string' && /^[A-Za-z]{1,60}$/.test(reason))
+      return [`container ${name} waits: ${reason}`];
+    return running !== undefined && ready === false ? [`container ${name} runs and is not ready`] : [];
   });
   const unscheduled = objects(valueOf(pod, 'status', 'conditions')).some(
     ({ type, status }) => type === 'PodScheduled' && status === 'False',

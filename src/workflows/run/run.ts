@@ -229,8 +229,7 @@ export class Run {
         }
         return plan;
       },
-      (plan) =>
-        `${plan.changes.length} value${plan.changes.length === 1 ? '' : 's'} would change; plan ${plan.hash.slice(0, 12)}`,
+      (plan) => `${sizeOf(plan)} would change; plan ${plan.hash.slice(0, 12)}`,
     );
   }
 
@@ -674,4 +673,9 @@ export class Run {
       controls: this.#controls.records,
     };
   }
+}
+
+function sizeOf({ changes, objects }: Plan): string {
+  if (objects !== undefined) return `${objects} object${objects === 1 ? '' : 's'}`;
+  return `${changes.length} value${changes.length === 1 ? '' : 's'}`;
 }

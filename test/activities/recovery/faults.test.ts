@@ -253,6 +253,19 @@ test('a name that somebody took since the plan was made stays theirs, and the ot
   expect((await recovery.get('ConfigMap', 'taken'))['data']).toEqual({ theirs: 'yes' });
 });
 
+test.each([
+  ['a name', { kinds: ['ConfigMap'], names: ['no-such-map'] }],
+  ['a label', { labels: { app: 'no-such-app' } }],
+])('a selection by %s that no object fits is refused, not taken for done', async (_, selection) => {
+  await configMap(unique('there'));
+  const backup = await recovery.backUp();
+  await expect(recovery.plan(backup, { only: selection })).rejects.toThrow(
+    /^only: no object of backup \S+ fits all that it asks for/,
+  );
+  const namespace = { kinds: ['Namespace'] };
+  await expect(recovery.plan(backup, { only: namespace })).resolves.toMatchObject({ objects: 0 });
+});
+
 test('what admission refuses is the trouble of one object', async () => {
   const name = unique('refuse');
   await Promise.all([configMap('refused'), configMap('admitted')]);
