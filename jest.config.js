@@ -23,6 +23,7 @@ const pure = [
   'activities/backup-keys',
   'cli/signing',
   'cli/keys',
+  'cli/shown',
   'notifiers',
   'activities/notifications',
   'activities/backups/stored',

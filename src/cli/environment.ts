@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
 import type { StackEndpoints } from '../local/stack-types.ts';
 import { runningStack, status } from '../local/status.ts';
+import { UsageError } from './exit-codes.ts';
 
 /**
  * Points this process at the local stack when one runs and nothing else is configured, and says so.
@@ -13,18 +14,32 @@ import { runningStack, status } from '../local/status.ts';
 export function preferLocalStack(say: (line: string) => void): void {
   const configured = Object.keys(process.env).some((name) => name.startsWith('TEMPORAL_'));
   if (configured || existsSync(join(homedir(), '.config', 'temporalio', 'temporal.toml'))) return;
-  const endpoints = runningStack() ?? theOnlyStack();
+  const endpoints = chosenStack();
   if (endpoints === undefined) return;
   Object.assign(process.env, { ...workerEnvironment(endpoints), ...process.env });
   say(`using the local stack "${endpoints.name}" (${endpoints.temporalAddress})`);
 }
 
-/** The one stack that is ready, such as the demo's; undefined when there are several, since that would be a guess. */
-function theOnlyStack(): StackEndpoints | undefined {
+/** The stack that `RUNBOOK_STACK` names, else the default one, else the only one that is ready, such as the demo's. */
+function chosenStack(): StackEndpoints | undefined {
+  const { RUNBOOK_STACK: name } = process.env;
   const ready = status().flatMap(({ state, endpoints }) =>
     state === 'ready' && endpoints !== undefined ? [endpoints] : [],
   );
-  return ready.length === 1 ? ready[0] : undefined;
+  const names = ready.map((one) => one.name).join(', ');
+  if (name !== undefined) {
+    const named = ready.find((one) => one.name === name);
+    if (named === undefined)
+      throw new UsageError(
+        `RUNBOOK_STACK: no local stack "${name}" is up; ${names === '' ? 'none is' : `these are: ${names}`}`,
+      );
+    return named;
+  }
+  const chosen = runningStack() ?? (ready.length === 1 ? ready[0] : undefined);
+  // Any of several would be a guess.
+  if (chosen === undefined && ready.length > 1)
+    throw new UsageError(`several local stacks are up: ${names}; choose one: RUNBOOK_STACK=NAME`);
+  return chosen;
 }
 
 /**

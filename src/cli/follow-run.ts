@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, WorkflowFailedError, type Client } from '@temporalio/client';
-import { controls, type Gate, type Outcome, type RunDescription, type RunReport } from '../contracts/run.ts';
+import {
+  controls,
+  type Gate,
+  type Outcome,
+  type ReportTable,
+  type RunDescription,
+  type RunReport,
+} from '../contracts/run.ts';
 import { exampleFor } from '../domain/decisions.ts';
+import { safeText } from './safe-text.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
 const lookEveryMilliseconds = 300;
@@ -62,6 +70,7 @@ export function printReport(report: RunReport, json: boolean): void {
   }
   console.log(`${report.outcome}: ${report.headline[0]}`);
   if (report.outcome === 'planned') for (const line of report.plan?.summary ?? []) console.log(`  ${line}`);
+  for (const line of tableLines(report.table)) console.log(`  ${line}`);
   console.log(report.headline[1]);
   console.log(report.headline[2]);
   console.log(
@@ -69,6 +78,21 @@ export function printReport(report: RunReport, json: boolean): void {
       ? `report: ${report.evidence.location}`
       : `report: ${report.evidence.note}`,
   );
+}
+
+/** A table for a terminal: its columns as wide as what is in them. */
+export function tableLines(table: ReportTable | undefined): string[] {
+  if (table === undefined) return [];
+  const { title, head, rows, notes } = table;
+  const cells = [head, ...rows].map((row) => row.map(safeText));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [`${safeText(title)}:`, ...lines, ...notes.map(safeText)];
 }
 
 /** Prints steps that are new or changed since the last look. */

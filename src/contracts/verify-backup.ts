@@ -52,6 +52,8 @@ export interface BackupVerdict {
   findings: string[];
   /** What a partial backup says itself that it lacks, at most 20 names; absent: nothing. */
   lacks?: string[];
+  /** Files that its manifest does not name and that nothing reads, at most 20; absent: none. */
+  beside?: string[];
   /** Where the record of this verification lies; absent: it could not be written, and a finding says why. */
   record?: string;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RunDescription, RunReport } from '../../src/contracts/run.ts';
 import { waitFor } from '../../src/local/wait.ts';
 import { runbook, startRunbook, type Ended } from '../support/command.ts';
-import { onRealNode, unique } from '../support/stack.ts';
+import { onRealNode, stack, unique } from '../support/stack.ts';
 import { image, TestRun, World } from '../support/world.ts';
 
 const whenReal = onRealNode ? test : test.skip;
@@ -152,5 +152,27 @@ describe('the command line with a worker', () => {
       expect({ code, out }).toEqual({ code: 2, out: '' });
       expect(err).toMatch(/there is no run "no-such-run"/);
     }
+  });
+});
+
+describe('with nothing but local stacks', () => {
+  const nothingSet = {
+    TEMPORAL_ADDRESS: undefined,
+    TEMPORAL_NAMESPACE: undefined,
+    TEMPORAL_CONFIG_FILE: undefined,
+  };
+
+  test('a command takes the one that RUNBOOK_STACK names, and says so', async () => {
+    const { name } = stack();
+    const { code, err } = await runbook(['runs'], { ...nothingSet, RUNBOOK_STACK: name });
+    expect(err).toContain(`using the local stack "${name}"`);
+    expect(code).toBe(0);
+  });
+
+  test('a command says which are up when it is given another name', async () => {
+    const { code, err } = await runbook(['runs'], { ...nothingSet, RUNBOOK_STACK: 'nobody' });
+    expect(err).toMatch(/RUNBOOK_STACK: no local stack "nobody" is up; these are: .*/);
+    expect(err).toContain(stack().name);
+    expect(code).toBe(2);
   });
 });

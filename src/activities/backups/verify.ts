@@ -82,6 +82,36 @@ export async function readBack(
   return { opened, objects, bytes: bytesOf(manifest), findings: findings.all, lacks };
 }
 
+/** A name as we write them; another one may hold anything, and is counted only. */
+const plainName = /^[\w./-]{1,200}$/;
+
+/**
+ * Files in the folder of a backup that its manifest does not name, at most 20 names: of an attempt that died, or put there by
+ * somebody. Nothing of ours reads them.
+ */
+export async function filesBeside(
+  store: BackupStore,
+  backup: { target: string; backupId: string },
+  { parts, indexes, logs }: OpenedBackup['manifest'],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const known = new Set<string>([
+    backupFiles.run,
+    backupFiles.manifest,
+    ...[...parts, ...indexes, ...logs].map(({ name }) => name),
+  ]);
+  const folder = keyOf(backup, '');
+  const beside: string[] = [];
+  for await (const found of store.list(folder, {}, signal)) {
+    if (!('key' in found)) continue;
+    const name = found.key.slice(folder.length);
+    if (known.has(name) || /^verified-[0-9TZ]+\.asc$/.test(name)) continue;
+    beside.push(plainName.test(name) ? name : 'one with an odd name');
+    if (beside.length === mostFindings) break;
+  }
+  return beside;
+}
+
 async function countOf(items: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
   for await (const item of items) if (item !== undefined) count += 1;
@@ -157,8 +187,12 @@ export async function verifyBackup(
   await storing(signal, `write the record of the verification to ${store.name}`, () =>
     store.putOnce(keyOf(asked, name), file, 'text/plain; charset=utf-8', signal),
   );
+  const beside = await storing(signal, `list the files of ${asked.backupId} in ${store.name}`, () =>
+    filesBeside(store, asked, opened.manifest, signal),
+  );
   return {
     ...result,
+    ...(beside.length === 0 ? {} : { beside }),
     ...(lacks.length === 0 ? {} : { lacks }),
     record: store.locationOf(keyOf(asked, name)),
   };

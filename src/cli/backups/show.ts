@@ -1,6 +1,6 @@
 import type { SurveyedBackup } from '../../activities/pruning/survey.ts';
 import { ageInWords, bytesInWords } from '../../domain/backups/describe.ts';
-import { safeText } from './safe-text.ts';
+import { safeText } from '../safe-text.ts';
 import type { ListedBackup } from './read.ts';
 
 /** One line for a backup in a list. */

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import { readBack } from '../../activities/backups/verify.ts';
+import { filesBeside, readBack } from '../../activities/backups/verify.ts';
 import { readConfig } from '../../config.ts';
 import { listAll, readOne, withLocations, type OpenedLocations } from '../backups/read.ts';
-import { safeText } from '../backups/safe-text.ts';
+import { safeText } from '../safe-text.ts';
 import { lineOf, linesOf } from '../backups/show.ts';
-import { bytesInWords } from '../../domain/backups/describe.ts';
+import { bytesInWords, sayBeside } from '../../domain/backups/describe.ts';
 import { timeOf } from '../../domain/backups/names.ts';
 import { needsPassphrase } from '../../encryption/keys.ts';
 import { askSecret } from '../ask-secret.ts';
@@ -86,17 +86,25 @@ async function verify(opened: OpenedLocations, id: string, options: VerifyOption
   const found = [];
   for (const store of opened.stores) {
     const backup = { target: opened.target, backupId: id };
-    const { objects, bytes, findings, lacks } = await readBack(store, backup, keys, signal, say);
-    found.push({ location: store.name, backupId: id, objects, bytes, findings, lacks });
+    const {
+      opened: read,
+      objects,
+      bytes,
+      findings,
+      lacks,
+    } = await readBack(store, backup, keys, signal, say);
+    const beside = read === undefined ? [] : await filesBeside(store, backup, read.manifest, signal);
+    found.push({ location: store.name, backupId: id, objects, bytes, findings, lacks, beside });
   }
   if (options.json === true) console.log(JSON.stringify(found, null, 2));
   else
-    for (const { location, objects, bytes, findings, lacks } of found) {
+    for (const { location, objects, bytes, findings, lacks, beside } of found) {
       const good = findings.length === 0;
       console.log(
         `${good ? '✓' : '✗'} ${location}: ${id}: ${objects} objects read back, ${bytesInWords([{ bytes }])}`,
       );
       for (const finding of findings) console.log(`    ${safeText(finding)}`);
+      if (beside.length > 0) console.log(`    ${sayBeside(beside)}`);
       for (const what of lacks) console.log(`    PARTIAL: it lacks ${safeText(what)}`);
     }
   if (found.some(({ findings }) => findings.length > 0)) process.exitCode = exitCodes.failed;

@@ -65,16 +65,22 @@ export function proofsOfVerification(
           `${backupId} is good, and ${ageInWords(ageSeconds)} old: the newest may be no older than ${ageInWords(rpoSeconds)}`,
         ],
       };
-    const { objects, lacks = [] } = found;
+    const { objects, lacks = [], beside = [] } = found;
     const partial = lacks.length === 0 ? '' : `; it is PARTIAL and lacks ${lacks.join(', ')}`;
+    const strays = beside.length === 0 ? '' : `; ${sayBeside(beside)}`;
     return {
       ...about,
       verdict: 'pass',
       evidence: [
-        `${backupId}: ${objects} objects read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}`,
+        `${backupId}: ${objects} objects read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}${strays}`,
       ],
     };
   });
+}
+
+/** Files that lie in a backup's folder and do not belong to it. */
+export function sayBeside(names: readonly string[]): string {
+  return `beside it lies what its manifest does not name, and what a restore does not read: ${names.join(', ')}`;
 }
 
 /** `59 s`, `3 min`, `26 h`, `4 d`, rounded down. */

@@ -103,6 +103,12 @@ describe('a verification', () => {
     expect(proofsOfVerification(choices, verdicts, options).map((proof) => proof.verdict)).toEqual([verdict]);
   });
 
+  test('what lies beside a backup is named', () => {
+    const [proof] = proofsOfVerification([chosen], [{ ...good, beside: ['parts/x.gpg'] }], asked);
+    expect(proof?.verdict).toBe('pass');
+    expect(proof?.evidence[0]).toMatch(/what its manifest does not name, .*: parts\/x\.gpg$/);
+  });
+
   test('a partial backup passes as what it is', () => {
     const chosen = [{ location: 'default', backupId: 'b', ageSeconds: 60 }];
     const verdict = {

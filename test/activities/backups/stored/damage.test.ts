@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { openManifest, type OpeningKeys } from '../../../../src/activities/backups/open-backup.ts';
-import { readBack } from '../../../../src/activities/backups/verify.ts';
+import { filesBeside, readBack } from '../../../../src/activities/backups/verify.ts';
 import type { BackupManifest } from '../../../../src/contracts/backup-manifest.ts';
 import { renderSigned } from '../../../../src/domain/backups/manifest.ts';
 import { sealMessage, signClear, verifyClear } from '../../../../src/encryption/messages.ts';
@@ -249,4 +249,23 @@ test('an object of every kind of content comes back as it was', async () => {
     () => undefined,
   );
   expect(read).toMatchObject({ objects: 2, findings: [] });
+});
+
+test('files that the manifest does not name are told, each by a plain name or by none', async () => {
+  const place = await aPlace();
+  await aBackup(place, [configMap('a')]);
+  const backup = { target: 'shop', backupId: '20260301-030000-0a1b2c3d' };
+  const left = [
+    'parts/0009-planted-1.tar.gz.gpg',
+    'odd\u001B[2J',
+    'run.json',
+    'verified-20260301T030000Z.asc',
+  ];
+  for (const name of left)
+    await place.store.putOnce(`backups/shop/${backup.backupId}/${name}`, 'x');
+  const { opened, findings } = await readBack(place.store, backup, place.opening, signal, () => undefined);
+  expect(findings).toEqual([]);
+  if (opened === undefined) throw new Error('the manifest was not opened');
+  const beside = await filesBeside(place.store, backup, opened.manifest, signal);
+  expect(beside.sort()).toEqual(['one with an odd name', 'parts/0009-planted-1.tar.gz.gpg']);
 });
