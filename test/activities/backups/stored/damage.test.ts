@@ -261,8 +261,7 @@ test('files that the manifest does not name are told, each by a plain name or by
     'run.json',
     'verified-20260301T030000Z.asc',
   ];
-  for (const name of left)
-    await place.store.putOnce(`backups/shop/${backup.backupId}/${name}`, 'x');
+  for (const name of left) await place.store.putOnce(`backups/shop/${backup.backupId}/${name}`, 'x');
   const { opened, findings } = await readBack(place.store, backup, place.opening, signal, () => undefined);
   expect(findings).toEqual([]);
   if (opened === undefined) throw new Error('the manifest was not opened');
