@@ -341,8 +341,16 @@ test('hostile names and values are refused with a sentence', async () => {
       2,
       /whole number of days from 1 to 36500/,
     ],
-    [['create', 'online', '--target', bench.target, '--out', '/tmp/x'], 2, /are for escrow keys/],
-    [['create', 'escrow', '--target', bench.target, '--out', '/tmp/x'], 2, /no terminal to ask/],
+    [
+      ['create', 'online', '--target', bench.target, '--out', join(tmpdir(), unique('escrow'))],
+      2,
+      /are for escrow keys/,
+    ],
+    [
+      ['create', 'escrow', '--target', bench.target, '--out', join(tmpdir(), unique('escrow'))],
+      2,
+      /no terminal to ask/,
+    ],
     [['list', '--target', '../x'], 1, /there is no target/],
   ];
   for (const [line, code, sentence] of cases) {

@@ -164,13 +164,13 @@ describe('with nothing but local stacks', () => {
 
   test('a command takes the one that RUNBOOK_STACK names, and says so', async () => {
     const { name } = stack();
-    const { code, err } = await runbook(['runs'], { ...nothingSet, RUNBOOK_STACK: name });
+    const { code, err } = await runbook(['show', 'nobody'], { ...nothingSet, RUNBOOK_STACK: name });
     expect(err).toContain(`using the local stack "${name}"`);
-    expect(code).toBe(0);
+    expect(code).toBe(2);
   });
 
   test('a command says which are up when it is given another name', async () => {
-    const { code, err } = await runbook(['runs'], { ...nothingSet, RUNBOOK_STACK: 'nobody' });
+    const { code, err } = await runbook(['show', 'nobody'], { ...nothingSet, RUNBOOK_STACK: 'nobody' });
     expect(err).toMatch(/RUNBOOK_STACK: no local stack "nobody" is up; these are: .*/);
     expect(err).toContain(stack().name);
     expect(code).toBe(2);

@@ -53,6 +53,7 @@ export class Judge {
   readonly #volumes = new Set<string>();
   readonly #stays: string[] = [];
   readonly #empty: string[] = [];
+  readonly #released: string[] = [];
   #autoscaled: Surroundings['autoscaled'] = () => false;
 
   constructor(bench: Bench) {
@@ -148,6 +149,11 @@ export class Judge {
       ...(missing.length === 0
         ? []
         : [`the backup is PARTIAL, it lacks ${some(missing.map(({ what }) => what))}`]),
+      ...(this.#released.length === 0
+        ? []
+        : [
+            `volumes that still hold the data, and wait for a claim that is gone: ${some(this.#released.toSorted())}; free them (docs/runbooks/recover.md, By hand, 4) and start again`,
+          ]),
       ...(this.#empty.length === 0
         ? []
         : [
@@ -288,19 +294,25 @@ export class Judge {
       options.clusterScoped &&
       backup.from === options.into &&
       this.#positions.has(`PersistentVolume/${volume}`);
-    if (comesBack || (found !== undefined && this.#waitsFor(found, claim))) this.#volumes.add(volume);
+    const waits = found === undefined ? 'for nothing of this' : this.#waitsFor(found, claim);
+    if (comesBack || waits === 'for this claim') this.#volumes.add(volume);
+    // Of a claim that lives it is not released.
+    const { name } = claim.metadata;
+    if (waits === 'for its former life' && this.#bench.live.find({ ...claimKind, name }) === undefined)
+      this.#released.push(`${volume} (claim ${name})`);
   }
 
-  #waitsFor(volume: KubernetesObject, claim: KubernetesObject): boolean {
+  #waitsFor(
+    volume: KubernetesObject,
+    claim: KubernetesObject,
+  ): 'for this claim' | 'for its former life' | 'for nothing of this' {
     const { into } = this.#bench.request.options;
     const claimRef = (key: string): unknown => valueOf(volume, 'spec', 'claimRef', key);
-    if (valueOf(volume, 'spec', 'claimRef') === undefined) return true;
+    if (valueOf(volume, 'spec', 'claimRef') === undefined) return 'for this claim';
+    if (claimRef('namespace') !== into || claimRef('name') !== claim.metadata.name)
+      return 'for nothing of this';
     // With the uid of the former claim it is released, and no other claim ever gets it.
-    return (
-      claimRef('namespace') === into &&
-      claimRef('name') === claim.metadata.name &&
-      claimRef('uid') === undefined
-    );
+    return claimRef('uid') === undefined ? 'for this claim' : 'for its former life';
   }
 }
 
