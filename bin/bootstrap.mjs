@@ -68,10 +68,11 @@ export function handOver(args, options = {}) {
   const env = {
     // Halves the start. A folder of the clone's own: what is in there is run. A package may not be able to write one.
     ...(isClone ? { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled') } : {}),
+    // What the user has set wins.
+    ...options.defaults,
     ...process.env,
     RUNBOOK_LAUNCHER: String(process.pid),
     PATH: `${dirname(node)}:${process.env.PATH ?? ''}`,
-    ...options.env,
   };
   const child = spawn(node, args, { stdio: 'inherit', cwd: options.cwd, env });
   // A terminal sends Ctrl-C to the whole group; the others come to this process alone.

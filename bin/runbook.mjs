@@ -6,5 +6,5 @@ ensurePackages();
 const entry = isClone ? join(root, 'src', 'cli', 'main.ts') : join(root, 'dist', 'cli', 'main.js');
 const { flags, env } = process.argv[2] === 'worker' ? workerProcess : { flags: [], env: {} };
 process.exitCode = await handOver([...flags, entry, ...process.argv.slice(2)], {
-  env: { ...env, ...process.env },
+  defaults: env,
 });

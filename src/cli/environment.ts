@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { connectClient } from '../clients/temporal/connection.ts';
 import type { StackEndpoints } from '../local/stack-types.ts';
-import { runningStack, status } from '../local/status.ts';
+import { defaultStackName } from '../local/stack.ts';
+import { status } from '../local/status.ts';
 import { UsageError } from './exit-codes.ts';
 
 /**
@@ -35,7 +36,8 @@ function chosenStack(): StackEndpoints | undefined {
       );
     return named;
   }
-  const chosen = runningStack() ?? (ready.length === 1 ? ready[0] : undefined);
+  const chosen =
+    ready.find((one) => one.name === defaultStackName) ?? (ready.length === 1 ? ready[0] : undefined);
   // Any of several would be a guess.
   if (chosen === undefined && ready.length > 1)
     throw new UsageError(`several local stacks are up: ${names}; choose one: RUNBOOK_STACK=NAME`);

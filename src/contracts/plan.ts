@@ -56,7 +56,7 @@ export interface Plan {
   /** The profile that the plan was made under; everything after the plan goes by this one. */
   target: Target;
   changes: Change[];
-  /** Objects that would be written, where `changes` names kinds with their number instead of so many. */
+  /** Objects that would be written; given by plans whose `changes` may name kinds with their number instead. */
   objects?: number;
   findings: GuardFinding[];
   /** At most 50 lines for people. */

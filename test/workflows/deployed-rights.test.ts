@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Drills } from './support/drills.ts';
 import { manifests } from '../support/backup-world.ts';
@@ -20,8 +21,34 @@ afterEach(async () => {
   account = undefined;
 });
 afterAll(async () => {
+  const { kubectl, namespace } = drills.backups.world;
+  await kubectl('delete', `persistentvolume/${namespace}-data`, '--ignore-not-found', '--wait=false');
   await drills.close();
 });
+
+/** A claim with a volume of its own, which keeps its data when the claim goes. */
+async function boundClaim(): Promise<void> {
+  const { world, target } = drills.backups;
+  const file = join(world.targetsFolder, 'volume.json');
+  const spec = { storageClassName: target, accessModes: ['ReadWriteOnce'] };
+  const storage = '1Mi';
+  const volume = {
+    ...{ capacity: { storage }, hostPath: { path: '/tmp' }, persistentVolumeReclaimPolicy: 'Retain' },
+    ...spec,
+  };
+  const items = [
+    { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: `${target}-data` }, spec: volume },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data' },
+      spec: { ...spec, resources: { requests: { storage } } },
+    },
+  ];
+  writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  await world.kubectl('apply', '--filename', file);
+  await world.kubectl('wait', 'pvc/data', '--for=jsonpath={.status.phase}=Bound', '--timeout=60s');
+}
 
 /** From now on the worker is an account with the rights of these manifests. */
 async function deploy(...names: string[]): Promise<void> {
@@ -41,9 +68,10 @@ test('with worker.yaml and backup.yaml a worker backs up everything, verifies an
   expect((await pruning.end()).report.outcome).toBe('succeeded');
 });
 
-test('with recover.yaml, too, it restores what was lost', async () => {
+test('with recover.yaml, too, it restores what was lost, and looks at the volumes of claims', async () => {
   await deploy('worker', 'backup', 'recover');
   const { world, target } = drills.backups;
+  await boundClaim();
   const { committed } = await drills.backups.backUp();
   await world.kubectl('delete', 'secret/credentials', 'role/web', 'rolebinding/web', 'role/remover');
   const run = await world.start({ target, backup: committed.backupId }, undefined, 'recover');
@@ -51,6 +79,13 @@ test('with recover.yaml, too, it restores what was lost', async () => {
   const { report } = await run.end();
   expect(report.error).toBeUndefined();
   expect(report.outcome).toBe('succeeded');
+
+  await world.kubectl('delete', 'pvc/data', '--wait=true');
+  const asked = { target, backup: committed.backupId, dryRun: true };
+  const planned = await (await world.start(asked, undefined, 'recover')).end();
+  expect(planned.report.plan?.summary.join('\n')).toContain(
+    `wait for a claim that is gone: ${target}-data (claim data)`,
+  );
 });
 
 test('with drill.yaml instead it drills in a namespace of its own', async () => {

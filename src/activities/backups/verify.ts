@@ -87,7 +87,7 @@ const plainName = /^[\w./-]{1,200}$/;
 
 /**
  * Files in the folder of a backup that its manifest does not name, at most 20 names: of an attempt that died, or put there by
- * somebody. Nothing of ours reads them.
+ * somebody. Nothing of ours reads them. Reading only. @throws StorageUnavailable
  */
 export async function filesBeside(
   store: BackupStore,
@@ -101,15 +101,17 @@ export async function filesBeside(
     ...[...parts, ...indexes, ...logs].map(({ name }) => name),
   ]);
   const folder = keyOf(backup, '');
-  const beside: string[] = [];
-  for await (const found of store.list(folder, {}, signal)) {
-    if (!('key' in found)) continue;
-    const name = found.key.slice(folder.length);
-    if (known.has(name) || /^verified-[0-9TZ]+\.asc$/.test(name)) continue;
-    beside.push(plainName.test(name) ? name : 'one with an odd name');
-    if (beside.length === mostFindings) break;
-  }
-  return beside;
+  return await storing(signal, `list the files of ${backup.backupId} in ${store.name}`, async () => {
+    const beside: string[] = [];
+    for await (const found of store.list(folder, {}, signal)) {
+      if (!('key' in found)) continue;
+      const name = found.key.slice(folder.length);
+      if (known.has(name) || /^verified-[0-9TZ]+\.asc$/.test(name)) continue;
+      beside.push(plainName.test(name) ? name : 'one with an odd name');
+      if (beside.length === mostFindings) break;
+    }
+    return beside;
+  });
 }
 
 async function countOf(items: AsyncIterable<unknown>): Promise<number> {
@@ -174,6 +176,8 @@ export async function verifyBackup(
   } as const;
   // Of what has no valid manifest there is nothing that a record could speak of.
   if (opened === undefined) return result;
+  // Before the record: what fails here is repeated, and would leave a second one.
+  const beside = await filesBeside(store, asked, opened.manifest, signal);
   const record: VerificationRecord = {
     format: 'runbook-verification/1',
     ...result,
@@ -186,9 +190,6 @@ export async function verifyBackup(
   const file = await signClear(renderSigned(record), keys.signingKey);
   await storing(signal, `write the record of the verification to ${store.name}`, () =>
     store.putOnce(keyOf(asked, name), file, 'text/plain; charset=utf-8', signal),
-  );
-  const beside = await storing(signal, `list the files of ${asked.backupId} in ${store.name}`, () =>
-    filesBeside(store, asked, opened.manifest, signal),
   );
   return {
     ...result,
