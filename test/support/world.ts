@@ -56,6 +56,12 @@ export interface WorldOptions {
   env?: Record<string, string>;
 }
 
+/** Of a Deployment or a pod: how many pods there are, and still end. */
+interface Still {
+  kind: string;
+  status: { availableReplicas?: number; terminatingReplicas?: number };
+}
+
 const histories = join(import.meta.dirname, '..', 'replay', 'histories');
 
 /** Worlds that are open in this process: the native runtime ends with the last one, else the process would not. */
@@ -90,6 +96,24 @@ export class World {
       await deployDemo(stack(), { namespace: world.namespace, onPhase: () => undefined });
     await world.startWorker();
     return world;
+  }
+
+  /**
+   * Waits until nobody writes the demo service any more: pods that still end change its status, and each change between
+   * a run's last look and its write makes the run plan once more.
+   */
+  async untilStill(): Promise<void> {
+    await waitFor(
+      async () => {
+        const shown = await this.kubectl('get', 'deployment,pods', '--output', 'json');
+        const { items } = JSON.parse(shown) as { items: Still[] };
+        const replicas = items.find(({ kind }) => kind === 'Deployment')?.status.availableReplicas;
+        const ending = items.some(({ status }) => (status.terminatingReplicas ?? 0) > 0);
+        const pods = items.filter(({ kind }) => kind === 'Pod').length;
+        return pods === replicas && !ending ? true : undefined;
+      },
+      { what: 'the demo service to stand still', timeoutMilliseconds: 60_000, everyMilliseconds: 200 },
+    );
   }
 
   writeProfile(name: string, profile: Record<string, unknown>): void {

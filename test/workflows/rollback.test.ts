@@ -15,6 +15,7 @@ whenReal('a rollback on the real node', () => {
     world = await World.create({ deploy: true });
     await world.kubectl('set', 'image', 'deployment/alecs-server', `alecs=${image('1.7.5')}`);
     await world.kubectl('rollout', 'status', 'deployment/alecs-server', '--timeout=60s');
+    await world.untilStill();
   });
   afterAll(async () => {
     await world.close();

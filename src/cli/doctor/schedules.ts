@@ -9,7 +9,7 @@ import { excerpt } from '../../domain/text.ts';
 import { hasTargetAttribute, lookAtSchedules, nameOf, type Seen } from '../schedules/look.ts';
 import { newlyMissed } from '../schedules/show.ts';
 import { failed, passed, questionSeconds, unknown, type Finding, type Section } from './finding.ts';
-import { connect, hasWorkers } from './temporal.ts';
+import { connect, hasWorkers, reasonOf } from './temporal.ts';
 
 const apply = 'Run: runbook schedules apply';
 
@@ -26,11 +26,12 @@ export async function checkSchedules(
   if (client === undefined) return { findings: [], clocks: [] };
   try {
     return { findings: await lookAtEach(client, config, profiles, only), clocks: [] };
-  } catch {
+  } catch (error) {
     if (profiles.every(({ schedules = {} }) => Object.keys(schedules).length === 0))
       return { findings: [], clocks: [] };
     const mend = 'Let these credentials list and describe schedules, or look at them in the Temporal UI.';
-    return { findings: [unknown('schedules', 'cannot be read in Temporal', mend)], clocks: [] };
+    const found = `cannot be read in Temporal: ${reasonOf(error)}`;
+    return { findings: [unknown('schedules', found, mend)], clocks: [] };
   }
 }
 

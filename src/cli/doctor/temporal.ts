@@ -67,7 +67,8 @@ async function ask<T>(client: Client, question: () => Promise<T>): Promise<T> {
   return await client.connection.withDeadline(Date.now() + questionSeconds * 1000, question);
 }
 
-function reasonOf(error: unknown): string {
+/** Why a question failed, in words of ours. */
+export function reasonOf(error: unknown): string {
   return reasons[codeOf(error)] ?? 'the server gave no reason that is known here';
 }
 
