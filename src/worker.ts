@@ -20,6 +20,7 @@ import { readConfig, type Config } from './config.ts';
 import { deploymentName } from './contracts/names.ts';
 import type { Target } from './contracts/target.ts';
 import { startScheduleMetrics } from './schedule-metrics.ts';
+import { createWorkerLog } from './worker-log.ts';
 
 /** How long a worker that was told to stop lets running activities finish. Longer than any single write. */
 const shutdownGraceTime = '30 seconds';
@@ -99,7 +100,7 @@ function pathOf(module: string): string {
 /** Runs a worker until it is told to stop (SIGINT, SIGTERM). */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const config = readConfig(env);
-  if (config.metricsAddress !== undefined) serveMetrics(config.metricsAddress);
+  installRuntime(config.metricsAddress);
   const { worker, close } = await createWorker(config);
   console.error(`worker polls ${config.taskQueue}, build ${config.buildId}`);
   await worker.run();
@@ -107,10 +108,15 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   await Runtime.instance().shutdown();
 }
 
-/** Before anything connects: there is one native runtime in a process, and it serves the metrics. */
-function serveMetrics(bindAddress: string): void {
+/** Before anything connects: there is one native runtime in a process. It has the log, and serves the metrics. */
+function installRuntime(bindAddress: string | undefined): void {
+  const logger = createWorkerLog();
+  if (bindAddress === undefined) {
+    Runtime.install({ logger });
+    return;
+  }
   try {
-    Runtime.install({ telemetryOptions: { metrics: { prometheus: { bindAddress } } } });
+    Runtime.install({ logger, telemetryOptions: { metrics: { prometheus: { bindAddress } } } });
   } catch (error) {
     throw new Error(`RUNBOOK_METRICS_ADDRESS: metrics cannot be served at ${bindAddress}; is it in use?`, {
       cause: error,

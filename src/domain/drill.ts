@@ -5,6 +5,7 @@ import type { Proof, ReportTable } from '../contracts/run.ts';
 import { trendHead, trendRows } from './drill-trend.ts';
 import { sayOutcome } from './recovery/describe.ts';
 import { sayCounts } from './recovery/plan-page.ts';
+import { counted } from './text.ts';
 
 const mostNameCharacters = 63;
 const mostFindings = 20;
@@ -45,8 +46,12 @@ export function proofOfRestore({ backup, counts }: RecoveryPlan, outcome: GroupO
   const faults = [
     ...(backup.partial ? ['the backup is PARTIAL: something was missing when it was made'] : []),
     ...(restored === 0 ? ['nothing was restored: the backup has nothing that can be drilled'] : []),
-    ...(stays > 0 ? [`${stays} objects cannot be restored, the plan says why: ${sayCounts(counts)}`] : []),
-    ...(outcome.troubles > 0 ? [`${outcome.troubles} objects were not restored`, ...outcome.first] : []),
+    ...(stays > 0
+      ? [`${counted(stays, 'object')} cannot be restored, the plan says why: ${sayCounts(counts)}`]
+      : []),
+    ...(outcome.troubles > 0
+      ? [`not restored: ${counted(outcome.troubles, 'object')}`, ...outcome.first]
+      : []),
   ];
   return {
     name: 'every object that can be drilled was restored',

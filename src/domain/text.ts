@@ -10,3 +10,8 @@ export function oneLine(text: string): string {
 export function excerpt(text: string, most = 60): string {
   return text.length > most ? `${oneLine(text.slice(0, most - 1))}…` : oneLine(text);
 }
+
+/** `1 object`, `2 objects`: for nouns that take an s. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

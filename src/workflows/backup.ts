@@ -15,6 +15,7 @@ import { beginRun, type Run } from './run/run.ts';
 import { runHooks } from './steps/backup-hooks.ts';
 import { checkReadingRequest } from './steps/check-request.ts';
 import { transferAll } from './steps/transfer-objects.ts';
+import { counted } from '../domain/text.ts';
 
 /** Backup: every object of the target's namespace and what it needs, encrypted and signed. Page: docs/runbooks/backup.md */
 export async function backup(input?: BackupRequest, carried?: unknown): Promise<RunReport> {
@@ -37,7 +38,7 @@ export async function backup(input?: BackupRequest, carried?: unknown): Promise<
     const logs = await run.step(
       steps.logs,
       () => secretBulk("Store the pods' logs").collectLogs(mine),
-      ({ containers, logs: files }) => `${containers} logs, ${bytesInWords(files)}`,
+      ({ containers, logs: files }) => `${counted(containers, 'log')}, ${bytesInWords(files)}`,
     );
     await hooks.after();
 
@@ -74,7 +75,7 @@ async function ended(run: Run, committed: CommittedBackup, missing: Missing[]): 
   const where = locations.map(({ name }) => name).join(', ');
   const when = consistency === 'snapshot' ? 'all of one moment' : 'each kind of a moment of its own';
   return await run.succeeded(
-    `${state} ${backupId}: ${objects} objects, ${bytesInWords([committed])}, ${when}, in ${where}`,
+    `${state} ${backupId}: ${counted(objects, 'object')}, ${bytesInWords([committed])}, ${when}, in ${where}`,
     { ...committed, missing },
   );
 }

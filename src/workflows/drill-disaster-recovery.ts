@@ -16,6 +16,7 @@ import { failure } from './run/failures.ts';
 import { beginRun, type Run } from './run/run.ts';
 import { checkReadingRequest } from './steps/check-request.ts';
 import { proveDrill } from './steps/prove-drill.ts';
+import { counted } from '../domain/text.ts';
 
 /** A drill: a backup is restored beside the service, proven, timed, removed. Page: docs/runbooks/drill-disaster-recovery.md */
 export async function drillDisasterRecovery(input?: DrillRequest, carried?: unknown): Promise<RunReport> {
@@ -33,7 +34,7 @@ export async function drillDisasterRecovery(input?: DrillRequest, carried?: unkn
     await run.step(
       steps.verify,
       () => secretBulk(`Read back ${backup.backupId}`).verifyRecovery({ target, backup }),
-      ({ objects }) => `${objects} objects read back, all as they were signed`,
+      ({ objects }) => `${counted(objects, 'object')} read back, all as they were signed`,
     );
 
     const scratch = scratchOf(run, target);
@@ -107,7 +108,7 @@ async function conclude(
   );
   const { result } = conclusion;
   run.found(conclusion, tableOfDrills(conclusion));
-  const sentence = `Drill of ${findings.backup.backupId}: ${result.objects} objects, ${sayTimes(result)}`;
+  const sentence = `Drill of ${findings.backup.backupId}: ${counted(result.objects, 'object')}, ${sayTimes(result)}`;
   return {
     failed: result.verdict === 'pass' ? undefined : `${sentence}; ${result.findings.join('; ')}`,
     sentence,

@@ -13,6 +13,7 @@ import { failure } from './run/failures.ts';
 import { beginRun, type Run } from './run/run.ts';
 import { checkRequest } from './steps/check-request.ts';
 import { restoreGroups } from './steps/restore-groups.ts';
+import { counted } from '../domain/text.ts';
 
 /** Recovery: objects from a verified backup. A repair. Page: docs/runbooks/recover.md */
 export async function recover(input?: RecoverRequest, carried?: unknown): Promise<RunReport> {
@@ -29,7 +30,7 @@ export async function recover(input?: RecoverRequest, carried?: unknown): Promis
     await run.step(
       steps.verify,
       () => secretBulk(`Read back ${backup.backupId}`).verifyRecovery({ target, backup }),
-      ({ objects }) => `${objects} objects read back, all as they were signed`,
+      ({ objects }) => `${counted(objects, 'object')} read back, all as they were signed`,
     );
 
     const options = optionsOf(request, target.profile.namespace);

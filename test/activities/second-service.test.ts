@@ -61,7 +61,7 @@ whenReal('a second, different service', () => {
     await act(activities.followRollout, { target, written, images });
     const proof = await act(activities.proveHealthy, { target, written, images, bakeSeconds: 0 });
     expect(proof.verdict).toBe('pass');
-    expect(proof.evidence[0]).toContain('1 pods: /livez/deep answered 200 with ok: true, workers: 3');
+    expect(proof.evidence[0]).toContain('1 pod: /livez/deep answered 200 with ok: true, workers: 3');
 
     const undone = await place.undo(plan, run);
     await act(activities.followRollout, { target, written: undone.written, images: plan.formerImages });

@@ -90,8 +90,8 @@ describe('a restore', () => {
   test.each([
     ['nothing', plan({ create: 0 }), { ...outcome, written: 0 }, 'nothing was restored'],
     ['all but one', plan(), { written: 2, same: 0, troubles: 1, first: ['ConfigMap x'] }, 'ConfigMap x'],
-    ['less than the backup has', plan({ blocked: 1 }), outcome, '1 objects cannot be restored'],
-    ['what somebody else has', plan({ conflict: 1 }), outcome, '1 objects cannot be restored'],
+    ['less than the backup has', plan({ blocked: 1 }), outcome, '1 object cannot be restored'],
+    ['what somebody else has', plan({ conflict: 1 }), outcome, '1 object cannot be restored'],
     ['a PARTIAL backup', plan({}, true), outcome, 'PARTIAL'],
   ])('of %s fails', (_case, planned, came, words) => {
     const { verdict, evidence } = proofOfRestore(planned, came);

@@ -111,7 +111,7 @@ describe('a recovery', () => {
     const { report, failure } = await run.approveAndEnd();
     await run.saveHistory('partly');
     expect(failure?.type).toBe('failed');
-    expect(report.error).toMatch(/^1 objects were not restored: ConfigMap \S+\/settings: /);
+    expect(report.error).toMatch(/^1 object not restored: ConfigMap \S+\/settings: /);
     expect(report.headline[0]).toContain('were restored and stay');
     await expect(kubectl('get', 'secret', 'credentials')).resolves.toContain('credentials');
     await kubectl('delete', 'quota', 'full');
@@ -138,7 +138,7 @@ test('objects that are there without their owners get these back after an approv
   await kubectl('annotate', 'configmap', 'child', `${changeAnnotation}=some-run/first/step`);
   const run = await recover({ backup: committed.backupId });
   const gate = await run.approve();
-  expect(gate.question).toContain('1 objects get their owners back');
+  expect(gate.question).toContain('Owners come back to 1 object.');
   await run.approve(gate);
   const { report } = await run.end();
   expect(report.outcome).toBe('succeeded');

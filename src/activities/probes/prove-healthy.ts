@@ -7,6 +7,7 @@ import { desiredReplicas, selectorText, type Deployment } from '../../domain/dep
 import { judgeAnswer, probeOf, type ProbeVerdict } from '../../domain/health.ts';
 import { newPods, type Pod } from '../../domain/rollout-health.ts';
 import { askPod } from './ask-pod.ts';
+import { counted } from '../../domain/text.ts';
 
 /** The object that was written, and the images that it must still have: a proof must not vouch for someone else's release. */
 type Release = Written & { images: Record<string, string> };
@@ -73,7 +74,9 @@ async function proveOnce(
   const bad =
     verdicts.find((verdict) => verdict.verdict === 'fail') ??
     verdicts.find((verdict) => verdict.verdict === 'unknown');
-  return bad ?? { verdict: 'pass', sentence: `${settled.length} pods: ${verdicts[0]?.sentence ?? ''}` };
+  return (
+    bad ?? { verdict: 'pass', sentence: `${counted(settled.length, 'pod')}: ${verdicts[0]?.sentence ?? ''}` }
+  );
 }
 
 /**

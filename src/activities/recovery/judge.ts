@@ -22,6 +22,7 @@ import {
 import { getOrNothing, ownerKey, type LiveObjects } from './live-objects.ts';
 import { entriesOf, type Source } from './source.ts';
 import { autoscaledIn } from './surroundings.ts';
+import { counted } from '../../domain/text.ts';
 
 /** What the judge goes by. */
 interface Bench {
@@ -162,7 +163,7 @@ export class Judge {
       ...(this.#stays.length === 0
         ? []
         : [
-            `${this.#stays.length} objects may still name namespace ${request.backup.from}: ${some(this.#stays.toSorted())}. ${notRewritten}`,
+            `${counted(this.#stays.length, 'object')} may still name namespace ${request.backup.from}: ${some(this.#stays.toSorted())}. ${notRewritten}`,
           ]),
     ];
   }

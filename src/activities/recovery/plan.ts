@@ -19,6 +19,7 @@ import { getOrNothing, kindsOf, LiveObjects } from './live-objects.ts';
 import { Pool } from './pool.ts';
 import { runFolder, storePlan } from './run-files.ts';
 import { entriesOf, partsOf, type Source } from './source.ts';
+import { counted } from '../../domain/text.ts';
 
 /** Enough to keep the API server busy with questions, few enough for it to answer others. */
 const questionsAtOnce = 16;
@@ -103,7 +104,7 @@ async function finish(
     ...judge.notes(),
     ...(untied.length === 0
       ? []
-      : [`${untied.length} objects that an earlier recovery made get their owners back`]),
+      : [`owners come back to ${counted(untied.length, 'object')} that an earlier recovery made`]),
     `every object with its reason: ${pageAt}`,
   ];
   return {

@@ -12,6 +12,7 @@ import { Owners } from './owners.ts';
 import { Pool } from './pool.ts';
 import { entriesOf, partsOf, type Source } from './source.ts';
 import { autoscaledIn } from './surroundings.ts';
+import { counted } from '../../domain/text.ts';
 
 const name = 'every restored object is as in the backup';
 
@@ -109,7 +110,9 @@ function conclude(
   findings: string[],
   documented: ReadonlyMap<string, number>,
 ): Proof {
-  const known = [...documented].map(([because, count]) => `${count} documented differences: ${because}`);
+  const known = [...documented].map(
+    ([because, count]) => `${counted(count, 'documented difference')}: ${because}`,
+  );
   if (findings.length > 0) {
     const more = findings.length > mostFindings ? [`and ${findings.length - mostFindings} more`] : [];
     return {
@@ -134,7 +137,7 @@ function conclude(
     name,
     about: 'backup',
     verdict: 'pass',
-    evidence: [`${compared} objects are as in the backup`, ...known],
+    evidence: [`${counted(compared, 'object')} as in the backup`, ...known],
   };
 }
 

@@ -6,6 +6,7 @@ import { countErrors, newErrors } from '../../domain/recovery/log-lines.ts';
 import { readLogFiles } from '../backups/open-backup.ts';
 import { Pool } from './pool.ts';
 import type { Source } from './source.ts';
+import { counted } from '../../domain/text.ts';
 
 const name = 'no new error in the logs';
 
@@ -68,7 +69,7 @@ export async function proveLogs(
   return {
     name,
     verdict: 'pass',
-    evidence: [`${logs} logs since ${since} hold no error that the backup does not know`],
+    evidence: [`no error that the backup does not know, in ${counted(logs, 'log')} since ${since}`],
   };
 }
 

@@ -2,6 +2,7 @@ import type { SurveyedBackup } from '../../activities/pruning/survey.ts';
 import { ageInWords, bytesInWords } from '../../domain/backups/describe.ts';
 import { safeText } from '../safe-text.ts';
 import type { ListedBackup } from './read.ts';
+import { counted } from '../../domain/text.ts';
 
 /** One line for a backup in a list. */
 export function lineOf(row: ListedBackup): string {
@@ -13,7 +14,7 @@ export function lineOf(row: ListedBackup): string {
       ? 'never verified'
       : `${verification.verdict === 'pass' ? 'verified' : 'FAILED its verification'} ${verification.at}`;
   const moment = consistency === 'snapshot' ? 'one moment' : 'a moment per kind';
-  return `${of}  ${state}  ${objects ?? 0} objects  ${bytesInWords([{ bytes }])}  ${moment}  ${verified}`;
+  return `${of}  ${state}  ${counted(objects ?? 0, 'object')}  ${bytesInWords([{ bytes }])}  ${moment}  ${verified}`;
 }
 
 /** A manifest for people. */
@@ -33,7 +34,7 @@ export function linesOf(
     ],
     [
       'objects',
-      `${manifest.objects} in ${parts.length} parts, ${bytesInWords(parts)}; logs ${bytesInWords(manifest.logs)}`,
+      `${manifest.objects} in ${counted(parts.length, 'part')}, ${bytesInWords(parts)}; logs ${bytesInWords(manifest.logs)}`,
     ],
     ['signed', `by ${signedBy} at ${signedAt.toISOString()}`],
     ['encrypted to', encryptedTo.join(', ')],

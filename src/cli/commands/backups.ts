@@ -11,6 +11,7 @@ import { needsPassphrase } from '../../encryption/keys.ts';
 import { askSecret } from '../ask-secret.ts';
 import { preferLocalStack } from '../environment.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+import { counted } from '../../domain/text.ts';
 
 interface Common {
   target?: string;
@@ -101,7 +102,7 @@ async function verify(opened: OpenedLocations, id: string, options: VerifyOption
     for (const { location, objects, bytes, findings, lacks, beside } of found) {
       const good = findings.length === 0;
       console.log(
-        `${good ? '✓' : '✗'} ${location}: ${id}: ${objects} objects read back, ${bytesInWords([{ bytes }])}`,
+        `${good ? '✓' : '✗'} ${location}: ${id}: ${counted(objects, 'object')} read back, ${bytesInWords([{ bytes }])}`,
       );
       for (const finding of findings) console.log(`    ${safeText(finding)}`);
       if (beside.length > 0) console.log(`    ${sayBeside(beside)}`);

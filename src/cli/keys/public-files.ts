@@ -63,6 +63,8 @@ async function resolved(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UsageError(`the folder ${path} is not there; make it first`);
+    throw new UsageError(`${path} cannot be read (${code ?? 'unknown'})`);
   }
 }

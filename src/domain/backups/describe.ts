@@ -2,6 +2,7 @@ import type { Missing } from '../../contracts/backup-manifest.ts';
 import type { CommittedBackup, Transferred } from '../../contracts/backup.ts';
 import type { Proof } from '../../contracts/run.ts';
 import type { BackupVerdict, ChosenBackup } from '../../contracts/verify-backup.ts';
+import { counted } from '../text.ts';
 
 /** `12.3 MiB`. */
 export function bytesInWords(files: readonly { bytes: number }[]): string {
@@ -14,14 +15,14 @@ export function bytesInWords(files: readonly { bytes: number }[]): string {
 export function describeKinds(found: { kinds: { estimate: number }[]; missing: Missing[] }): string {
   const objects = found.kinds.reduce((sum, { estimate }) => sum + estimate, 0);
   const missing = found.missing.map(({ what }) => what).join(', ');
-  return `${found.kinds.length} kinds, about ${objects} objects${missing === '' ? '' : `; not to be read: ${missing}`}`;
+  return `${counted(found.kinds.length, 'kind')}, about ${counted(objects, 'object')}${missing === '' ? '' : `; not to be read: ${missing}`}`;
 }
 
 export function describeTransfers(transferred: readonly Transferred[]): string {
   const kinds = transferred.flatMap((one) => one.kinds);
   const parts = transferred.flatMap((one) => one.parts);
   const objects = kinds.reduce((sum, kind) => sum + kind.objects, 0);
-  return `${objects} objects in ${parts.length} parts, ${bytesInWords(parts)}`;
+  return `${counted(objects, 'object')} in ${counted(parts.length, 'part')}, ${bytesInWords(parts)}`;
 }
 
 const mostShown = 20;
@@ -72,7 +73,7 @@ export function proofsOfVerification(
       ...about,
       verdict: 'pass',
       evidence: [
-        `${backupId}: ${objects} objects read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}${strays}`,
+        `${backupId}: ${counted(objects, 'object')} read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}${strays}`,
       ],
     };
   });

@@ -1,6 +1,7 @@
 import type { RecoverRequest } from '../../contracts/recover.ts';
 import type { BackupRef, GroupOutcome, RecoveryPlan, RestoreOptions } from '../../contracts/recovery.ts';
 import { sayCounts } from './plan-page.ts';
+import { counted } from '../text.ts';
 
 /** A request with everything filled in. `namespace`: of the target. */
 export function optionsOf(request: RecoverRequest, namespace: string): RestoreOptions {
@@ -31,8 +32,8 @@ export function askToRecover({ backup, options, counts, groups, ties }: Recovery
   const stays = counts.blocked + counts.conflict;
   return [
     `Restore backup ${backup.backupId} into namespace ${options.into}: ${sayCounts(counts)}?`,
-    ...(groups.length === 0 ? [`${ties} objects get their owners back.`] : []),
-    ...(stays === 0 ? [] : [`${stays} objects will not be as in the backup.`]),
+    ...(groups.length === 0 ? [`Owners come back to ${counted(ties, 'object')}.`] : []),
+    ...(stays === 0 ? [] : [`Not as in the backup afterwards: ${counted(stays, 'object')}.`]),
     'There is no undo: what is made stays, and what is changed keeps its former state in the journal.',
   ].join(' ');
 }
@@ -63,5 +64,5 @@ export function partly({ troubles, first }: GroupOutcome): string | undefined {
   if (troubles === 0) return undefined;
   const more =
     troubles > first.length ? `; and ${troubles - first.length} more, which the journal names` : '';
-  return `${troubles} objects were not restored: ${first.join('; ')}${more}`;
+  return `${counted(troubles, 'object')} not restored: ${first.join('; ')}${more}`;
 }

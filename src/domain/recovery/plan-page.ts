@@ -1,7 +1,7 @@
 import type { ObjectVerdict, Verdict } from '../../contracts/recovery.ts';
 import { escapeMarkdown } from '../markdown.ts';
 import { canonicalJson } from '../plan/canonical-json.ts';
-import { excerpt } from '../text.ts';
+import { counted, excerpt } from '../text.ts';
 import { kindKey } from './kinds.ts';
 import { positionOf } from './order.ts';
 
@@ -86,7 +86,7 @@ export function summariseRecovery(
   notes: readonly string[],
 ): string[] {
   const place = facts.from === facts.into ? facts.into : `${facts.into} (from ${facts.from})`;
-  const first = `backup ${facts.backupId} into namespace ${place}: ${verdicts.length} objects: ${sayCounts(countVerdicts(verdicts))}`;
+  const first = `backup ${facts.backupId} into namespace ${place}: ${counted(verdicts.length, 'object')}: ${sayCounts(countVerdicts(verdicts))}`;
   const kept = notes.slice(0, mostSummaryLines - 10).map((note) => excerpt(note, 300));
   return [first, ...atMost(mostSummaryLines - 1 - kept.length, bunchesOf(verdicts).map(sayBunch)), ...kept];
 }
@@ -97,7 +97,7 @@ export function* planPage(facts: PlanFacts, verdicts: readonly ObjectVerdict[]):
   yield '';
   yield `From namespace ${facts.from} into ${facts.into}. Manifest ${facts.manifestSha256}.`;
   yield '';
-  yield `${verdicts.length} objects: ${sayCounts(countVerdicts(verdicts))}.`;
+  yield `${counted(verdicts.length, 'object')}: ${sayCounts(countVerdicts(verdicts))}.`;
   const sorted = verdicts.toSorted(byPlace);
   for (const wanted of verdictOrder) {
     const some = sorted.filter(({ verdict }) => verdict === wanted);

@@ -3,6 +3,7 @@ import { addOutcomes, sayOutcome } from '../../domain/recovery/describe.ts';
 import { restoreOrder, type Wait } from '../../domain/recovery/order.ts';
 import { restoring, watch } from '../activity-options.ts';
 import type { Run } from '../run/run.ts';
+import { counted } from '../../domain/text.ts';
 
 /** Restores one group of the order after the other, and waits between them for what the next one needs. */
 export async function restoreGroups(run: Run, step: string, plan: RecoveryPlan): Promise<GroupOutcome> {
@@ -24,7 +25,7 @@ export async function restoreGroups(run: Run, step: string, plan: RecoveryPlan):
             ...of(plan),
             holder: run.holder,
           }),
-        (outcome) => `owners of ${plan.ties} objects: ${sayOutcome(outcome)}`,
+        (outcome) => `owners of ${counted(plan.ties, 'object')}: ${sayOutcome(outcome)}`,
       ),
     );
   return addOutcomes(outcomes);

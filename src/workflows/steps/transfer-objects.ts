@@ -3,6 +3,7 @@ import type { Target } from '../../contracts/target.ts';
 import { divide } from '../../domain/backups/transfers.ts';
 import type { Activities } from '../../activities/index.ts';
 import { secretBulk } from '../activity-options.ts';
+import { counted } from '../../domain/text.ts';
 
 type Snapshot = Awaited<ReturnType<Activities['beginBackup']>>;
 
@@ -19,7 +20,10 @@ export async function transferAll(
   const lane = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       const [number, own] = next;
-      const about = `${own.length} kinds, about ${own.reduce((sum, { estimate }) => sum + estimate, 0)} objects`;
+      const about = `${counted(own.length, 'kind')}, about ${counted(
+        own.reduce((sum, { estimate }) => sum + estimate, 0),
+        'object',
+      )}`;
       const request = { ...backup, snapshot: { resourceVersion }, kinds: own, number };
       transferred.push(await secretBulk(`Store ${about}`).transferObjects(request));
     }

@@ -472,7 +472,7 @@ test('an object that a stopped recovery has left without its owner gets it back 
   const next = await recovery.plan(backup, only('parent', 'child'));
   expect(next).toMatchObject({ groups: [], ties: 1 });
   expect(next.changes).toMatchObject([{ name: 'child', path: '/metadata/ownerReferences' }]);
-  expect(next.summary.join('\n')).toContain('1 objects that an earlier recovery made get their owners back');
+  expect(next.summary.join('\n')).toContain('owners come back to 1 object that an earlier recovery made');
   await expect(recovery.restore(next)).resolves.toMatchObject({ written: 1, troubles: 0 });
   const { uid } = (await recovery.get('ConfigMap', 'parent')).metadata;
   expect((await recovery.get('ConfigMap', 'child')).metadata.ownerReferences).toEqual([{ ...owner, uid }]);

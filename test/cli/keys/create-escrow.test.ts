@@ -124,7 +124,7 @@ describe('an escrow key', () => {
     symlinkSync(join(elsewhere, 'nowhere.asc'), link);
     expect(await refusalOf(creating({ out: link }))).toMatch(/is there already/);
     expect(await refusalOf(creating({ out: join(elsewhere, 'no', 'folder.asc') }))).toMatch(
-      /cannot be read \(ENOENT\)/,
+      /no is not there; make it first/,
     );
     expect(await refusalOf(creating({}))).toMatch(/needs --out FILE/);
     nothingWasMade();

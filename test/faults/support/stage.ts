@@ -105,9 +105,9 @@ export class Stage {
     return new TestRun(this.#client.workflow.getHandle(this.#workflowId));
   }
 
-  /** The state when a person last said yes: to the plan, or to what was changed. */
+  /** The state when a person last said yes: to the plan, to what was changed, or, where nobody is asked, to the start. */
   get agreed(): string[] {
-    if (this.#agreed === undefined) throw new Error('nobody has agreed to anything yet');
+    if (this.#agreed === undefined) throw new Error('no run has begun yet');
     return this.#agreed;
   }
 
@@ -145,6 +145,7 @@ export class Stage {
   /** Starts the run and answers its gates as the scenario says. */
   async startRun(): Promise<void> {
     const { procedure, input } = this.scenario;
+    this.#agreed = await this.settledState();
     const started = await this.#start(procedure, this.#workflowId, input);
     this.#firstRunId = started.firstExecutionRunId;
     this.#steering = this.#answerGates();
@@ -175,7 +176,7 @@ export class Stage {
     const report = await Promise.race([this.#report(), this.#deadline()]);
     this.#ended.abort();
     await this.#steering;
-    if (report.evidence.state === 'pending') await this.#upload();
+    if (report.evidence.state === 'pending' || report.audit?.state === 'pending') await this.#upload();
     return {
       outcome: report.outcome,
       state: await this.settledState(),
