@@ -157,7 +157,7 @@ export const targetProfileSchema = z
       .enum(['stop', 'ignore'])
       .default('stop')
       .describe(
-        'stop: a workload that a GitOps controller owns is not changed, since the change would be reverted.',
+        'stop: a workload that a GitOps controller owns is not changed, and a recovery leaves such objects: the change would be reverted.',
       ),
   })
   .superRefine(

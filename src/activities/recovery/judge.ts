@@ -30,6 +30,8 @@ interface Bench {
   source: Source;
   live: LiveObjects;
   request: PlanRequest;
+  /** Of the profile. */
+  gitOps: Situation['gitOps'];
   signal: AbortSignal;
 }
 
@@ -217,6 +219,7 @@ export class Judge {
       emptyClaims: more.emptyClaims ?? [],
       allowEmptyClaims: options.allowEmptyClaims,
       clusterScoped: options.clusterScoped,
+      gitOps: this.#bench.gitOps,
       context,
     };
   }

@@ -47,7 +47,7 @@ export async function planRecovery(
     kindsOf(entriesOf(source), request.backup.from, options.into),
     signal,
   );
-  const judge = new Judge({ gateway, source, live, request, signal });
+  const judge = new Judge({ gateway, source, live, request, gitOps: target.profile.gitOps, signal });
   await judge.prepare();
   const open = new Set<IndexEntry>();
   let selected = 0;

@@ -69,6 +69,13 @@ export function checkGitOps(object: KubernetesObject, policy: 'stop' | 'ignore')
   };
 }
 
+/** Who would put an object back by itself, in words; Helm alone waits for its next upgrade. */
+export function reconcilerOf(object: KubernetesObject): string | undefined {
+  const owner = findOwner(object);
+  if (owner === undefined || owner.controller === 'Helm') return undefined;
+  return `it belongs to ${owner.controller} (${owner.evidence}), which would revert that: change it in ${owner.instead}, or set gitOps: ignore in the profile`;
+}
+
 function findOwner(object: KubernetesObject): Owner | undefined {
   for (const mark of ownerMarks) {
     const value = object.metadata[mark.where]?.[mark.key];

@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../../contracts/kubernetes.ts';
 import type { ConflictPolicy, ObjectVerdict, RestoreChange, Verdict } from '../../contracts/recovery.ts';
 import { differences, type Difference } from '../plan/paths.ts';
 import type { Json } from '../../contracts/json.ts';
+import { reconcilerOf } from '../guards/git-ops.ts';
 import { excerpt } from '../text.ts';
 import { kindKey } from './kinds.ts';
 import { withoutServerFields } from './rules/generic.ts';
@@ -23,6 +24,8 @@ export interface Situation {
   allowEmptyClaims: boolean;
   /** Whether cluster-scoped objects may be written. */
   clusterScoped: boolean;
+  /** Of the profile: whether an object that a GitOps controller puts back by itself is left to it. */
+  gitOps: 'stop' | 'ignore';
   context: RuleContext;
 }
 
@@ -134,6 +137,8 @@ function judgeRefused(situation: Situation, refused: string): ObjectVerdict {
       'conflict',
       `${refusal}; it is cluster-scoped: written only with clusterScoped: true`,
     );
+  const reconciler = reconcilerIn(situation);
+  if (reconciler !== undefined) return verdict(situation, 'conflict', `${refusal}; ${reconciler}`);
   return verdict(situation, 'update', `${refusal}: it is deleted and made anew`, { write: 'replace' });
 }
 
@@ -157,7 +162,15 @@ function judgeDifferent(situation: Situation, live: KubernetesObject, next: Kube
         changes,
       },
     );
+  const reconciler = reconcilerIn(situation);
+  if (reconciler !== undefined)
+    return verdict(situation, 'conflict', `it differs, and ${reconciler}`, { changes });
   return verdict(situation, 'update', 'it differs', { write: 'update', changes });
+}
+
+/** Who would revert a change of the live object. */
+function reconcilerIn({ live, gitOps }: Situation): string | undefined {
+  return live === undefined || gitOps === 'ignore' ? undefined : reconcilerOf(live);
 }
 
 /** Only the Namespace that the recovery goes into is its own although it is cluster-scoped. */

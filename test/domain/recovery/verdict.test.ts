@@ -27,6 +27,7 @@ function situation(change: Partial<Situation> & { stored?: KubernetesObject } = 
     emptyClaims: [],
     allowEmptyClaims: false,
     clusterScoped: false,
+    gitOps: 'stop',
     context,
     ...change,
   };
@@ -130,6 +131,35 @@ describe('an object that exists', () => {
 
     test.each(['update', 'replace'] as const)('is updated with onConflict %s', (policy) => {
       expect(judged({ live: there, dryRun, policy })).toMatchObject({ verdict: 'update', write: 'update' });
+    });
+
+    test.each(['update', 'replace'] as const)(
+      'and belongs to a GitOps controller that would revert it, stays with onConflict %s, unless the profile ignores that',
+      (policy) => {
+        const tracked = {
+          annotations: { 'argocd.argoproj.io/tracking-id': 'shop:apps/Deployment:shop/web' },
+        };
+        const changed = live({ data: { a: '2' } }, tracked);
+        for (const dryRun of [{ object: live({ data: { a: '1' } }, tracked) }, { refused: '422 Invalid' }]) {
+          const asked = { live: changed, policy: 'replace' as const, dryRun };
+          const { verdict, because, write } = judged({
+            ...asked,
+            policy: 'object' in dryRun ? policy : 'replace',
+          });
+          expect({ verdict, write }).toEqual({ verdict: 'conflict', write: undefined });
+          expect(because).toContain(
+            'it belongs to Argo CD (argocd.argoproj.io/tracking-id: shop:apps/Deployment:shop/web), which would revert that',
+          );
+          expect(judged({ ...asked, gitOps: 'ignore' }).verdict).toBe('update');
+        }
+      },
+    );
+
+    test('and was installed with Helm is updated: nothing reverts that by itself', () => {
+      const release = { annotations: { 'meta.helm.sh/release-name': 'web' } };
+      const changed = live({ data: { a: '2' } }, release);
+      const dryRun = { object: live({ data: { a: '1' } }, release) };
+      expect(judged({ live: changed, policy: 'update', dryRun }).verdict).toBe('update');
     });
 
     test('only in what the server fills in is unchanged', () => {
