@@ -1,5 +1,5 @@
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { onlyOnce, until } from './storage-calls.ts';
+import { bounded, onlyOnce } from './storage-calls.ts';
 
 /** How to reach the bucket. Credentials come from the usual AWS variables and files unless given. */
 export interface ObjectStorageOptions {
@@ -7,9 +7,18 @@ export interface ObjectStorageOptions {
   endpoint?: string;
   region: string;
   prefix: string;
-  /** How long an answer may take; by default less than a run gives to storing its report, so that it learns why. */
+  /** How long an answer may take, with every repetition of the request. */
   silenceMilliseconds?: number;
 }
+
+/** Less than a run gives to storing its report, so that it learns why. */
+const silence = 8000;
+
+/**
+ * Of one request. An audit log is read entry by entry: on a line that loses one request in ten, a call that begins anew
+ * each time would never get to its end.
+ */
+const attempts = 3;
 
 /** One bucket, as far as this project uses it. Errors are those of the AWS SDK; callers translate them. */
 export interface ObjectStorage {
@@ -63,12 +72,11 @@ export interface S3ClientOptions extends Pick<
 export function createS3Client({
   endpoint,
   region,
-  silenceMilliseconds = 8000,
+  silenceMilliseconds = silence,
   // Stores other than AWS take the bucket in the path, and some refuse the checksums that the SDK adds by default.
   pathStyle = endpoint !== undefined,
   checksums = endpoint === undefined ? undefined : 'whenRequired',
   profile,
-  // Two layers of retries would only hide how long a call really took.
   attempts = 1,
   wholeMilliseconds,
 }: S3ClientOptions): S3Client {
@@ -128,8 +136,9 @@ const readsAtOnce = 16;
 /** Opens a bucket. Nothing is sent before the first call. */
 export function createObjectStorage(options: ObjectStorageOptions): ObjectStorage {
   const { bucket, prefix } = options;
-  const client = createS3Client(options);
+  const client = createS3Client({ ...options, attempts });
   const keyOf = (key: string): string => keyBelow(prefix, key);
+  const within = options.silenceMilliseconds ?? silence;
   return {
     locationOf: (key) => `s3://${bucket}/${keyOf(key)}`,
     async put(key, body, contentType, signal) {
@@ -139,7 +148,7 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
         Body: body,
         ContentType: contentType,
       });
-      await client.send(command, until(signal));
+      await bounded(within, signal, (stop) => client.send(command, stop));
     },
     putOnce(key, body, contentType, signal) {
       const input = {
@@ -149,17 +158,24 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
         ContentType: contentType,
         IfNoneMatch: '*',
       };
-      return onlyOnce(() => client.send(new PutObjectCommand(input), until(signal)), signal);
+      const write = (): Promise<unknown> =>
+        bounded(within, signal, (stop) => client.send(new PutObjectCommand(input), stop));
+      return onlyOnce(write, signal);
     },
     async get(key) {
-      const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
-      return (await answer.Body?.transformToString()) ?? '';
+      const command = new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) });
+      return await bounded(within, undefined, async (stop) => {
+        const { Body } = await client.send(command, stop);
+        return (await Body?.transformToString()) ?? '';
+      });
     },
     async read(key, signal) {
       try {
         const command = new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) });
-        const { Body, LastModified = new Date() } = await client.send(command, until(signal));
-        return { bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(), storedAt: LastModified };
+        return await bounded(within, signal, async (stop) => {
+          const { Body, LastModified = new Date() } = await client.send(command, stop);
+          return { bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(), storedAt: LastModified };
+        });
       } catch (error) {
         if ((error as { name?: unknown }).name === 'NoSuchKey') return undefined;
         throw error;
@@ -168,15 +184,13 @@ export function createObjectStorage(options: ObjectStorageOptions): ObjectStorag
     async *list(prefix, startAfter, signal) {
       let ContinuationToken: string | undefined;
       do {
-        const page = await client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: keyOf(prefix),
-            ...(startAfter === undefined ? {} : { StartAfter: keyOf(startAfter) }),
-            ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-          }),
-          until(signal),
-        );
+        const command: ListObjectsV2Command = new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: keyOf(prefix),
+          ...(startAfter === undefined ? {} : { StartAfter: keyOf(startAfter) }),
+          ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+        });
+        const page = await bounded(within, signal, (stop) => client.send(command, stop));
         for (const { Key = '' } of page.Contents ?? []) yield Key.slice(keyOf('').length);
         ContinuationToken = page.NextContinuationToken;
       } while (ContinuationToken !== undefined);

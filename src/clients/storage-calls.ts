@@ -14,6 +14,24 @@ export function until(signal: AbortSignal | undefined): { abortSignal?: AbortSig
 }
 
 /**
+ * One call of the SDK, its repetitions included, within a time. @throws the SDK's error; a DOMException `TimeoutError`
+ * when the time was over first; the signal's reason
+ */
+export async function bounded<T>(
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  call: (stop: { abortSignal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const over = AbortSignal.timeout(milliseconds);
+  try {
+    return await call({ abortSignal: AbortSignal.any([over, ...(signal === undefined ? [] : [signal])]) });
+  } catch (error) {
+    if (over.aborted && signal?.aborted !== true) throw over.reason;
+    throw error;
+  }
+}
+
+/**
  * Runs a write that carries a condition against overwriting. `exists`: somebody wrote the object before, perhaps an
  * earlier attempt of the caller. Any other error of the SDK passes.
  */

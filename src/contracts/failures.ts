@@ -37,6 +37,10 @@ export const failures = {
     retryable: true,
     advice: 'Check the object storage; the report is stored when it answers.',
   },
+  StorageRefused: {
+    retryable: false,
+    advice: 'Correct the bucket, its policy or the credentials (runbook doctor tries them), then start again.',
+  },
   BackupRefused: {
     retryable: false,
     advice: 'Do not use this backup; the message says what is wrong with it. Verify another one.',

@@ -118,11 +118,11 @@ export const restoring = group(
 
 /**
  * Looking through backups and removing them: many small requests. A repeated attempt finds the rest; a store that fails
- * four times in a row is named in the report, and the other locations go on.
+ * ten times in a row, over a minute and a half, is named in the report, and the other locations go on.
  */
 export const prune = group({
   startToCloseTimeout: '30 minutes',
-  retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 4 },
+  retry: { initialInterval: '1 second', maximumInterval: '15 seconds', maximumAttempts: 10 },
 });
 
 /** Storing the report: three tries, then the run ends without waiting and a detached child goes on trying. */

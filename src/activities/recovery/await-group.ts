@@ -7,7 +7,7 @@ import type { Wait } from '../../domain/recovery/order.ts';
 import { getOrNothing } from './live-objects.ts';
 import { readPlan } from './run-files.ts';
 import type { Source } from './source.ts';
-import { untilNothingMissing } from './until.ts';
+import { untilNothingMissing, type Waiting } from './until.ts';
 
 /** How long each wait may take. A definition is established within seconds; a volume is made by a machine far away. */
 const deadlines: Record<Wait, number> = { established: 60, active: 60, bound: 300, backendsReady: 300 };
@@ -36,10 +36,11 @@ export async function awaitGroup(
   source: Source,
   { wait, position, stored, options }: AwaitRequest,
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<Awaited> {
   const plan = await readPlan(source.store, stored, signal);
   const mine = plan.filter((one) => one.position === position && one.verdict.write !== undefined);
-  const within = { seconds: deadlines[wait], signal };
+  const within = { seconds: deadlines[wait], signal, say };
   const missing = await missingAfter(gateway, wait, mine, options, within);
   return {
     sentence:
@@ -58,7 +59,7 @@ async function missingAfter(
   wait: Wait,
   objects: readonly PlannedObject[],
   { into }: RestoreOptions,
-  within: { seconds: number; signal: AbortSignal },
+  within: Waiting,
 ): Promise<Awaited['missing']> {
   const names = objects.map(({ verdict }) => verdict.name);
   switch (wait) {
@@ -87,7 +88,7 @@ async function untilAll(
   names: readonly string[],
   isGood: (object: KubernetesObject) => boolean,
   why: string,
-  within: { seconds: number; signal: AbortSignal },
+  within: Waiting,
 ): Promise<Awaited['missing']> {
   const missing = await untilNothingMissing(
     gateway,
@@ -106,7 +107,7 @@ async function untilBound(
   gateway: KubernetesGateway,
   namespace: string,
   names: readonly string[],
-  within: { seconds: number; signal: AbortSignal },
+  within: Waiting,
 ): Promise<Awaited['missing']> {
   const classes = new Map<string, Promise<boolean>>();
   const waitsForPod = (claim: KubernetesObject): Promise<boolean> => {
@@ -152,7 +153,7 @@ async function bindsWithPod(gateway: KubernetesGateway, name: string, signal: Ab
 async function withoutBackends(
   gateway: KubernetesGateway,
   objects: readonly PlannedObject[],
-  within: { seconds: number; signal: AbortSignal },
+  within: Waiting,
 ): Promise<Awaited['missing']> {
   const namespaces = [
     ...new Set(objects.flatMap(({ backends = [] }) => backends.map(({ namespace }) => namespace))),

@@ -109,17 +109,19 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies) {
 
     /** Reading only. */
     awaitGroup: ({ target, backup, ...request }: UnderPlan & AwaitRequest): Promise<Awaited> =>
-      act(target, backup, (gateway, source, signal) => awaitGroup(gateway, source, request, signal)),
+      act(target, backup, (gateway, source, signal, say) =>
+        awaitGroup(gateway, source, request, signal, say),
+      ),
 
     /** Reading only. */
     proveWorkloads: ({ target, backup, options, stored }: UnderPlan): Promise<Proof> =>
-      act(target, backup, async (gateway, source, signal) => {
+      act(target, backup, async (gateway, source, signal, say) => {
         const { startupAllowanceSeconds, unschedulableAfterSeconds } = target.profile.rollout;
         const allowanceSeconds = startupAllowanceSeconds + unschedulableAfterSeconds;
         const plan = await readPlan(source.store, stored, signal);
         const needed = options.purpose === 'drill';
         const asked = { namespace: options.into, allowanceSeconds, needed };
-        return await proveWorkloads(gateway, plan, asked, signal);
+        return await proveWorkloads(gateway, plan, asked, signal, say);
       }),
 
     /** Reading only. */

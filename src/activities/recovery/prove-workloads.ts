@@ -27,6 +27,7 @@ export async function proveWorkloads(
   plan: readonly PlannedObject[],
   { namespace, allowanceSeconds, needed }: { namespace: string; allowanceSeconds: number; needed: boolean },
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<Proof> {
   const wanted = plan
     .map(({ verdict }) => verdict)
@@ -50,7 +51,7 @@ export async function proveWorkloads(
         return ready ? [] : [sentence];
       });
     },
-    { seconds: allowanceSeconds + firstDaySeconds, signal },
+    { seconds: allowanceSeconds + firstDaySeconds, signal, say },
   );
   if (missing.length === 0)
     return { name, verdict: 'pass', evidence: [`${wanted.length} workloads have all their pods`] };

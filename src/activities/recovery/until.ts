@@ -5,6 +5,16 @@ import { Bell } from '../bell.ts';
 /** One list that is watched. */
 export type Watched = Parameters<KubernetesGateway['watch']>[0];
 
+/** How a wait ends, and who is told of it meanwhile. */
+export interface Waiting {
+  seconds: number;
+  signal: AbortSignal;
+  say: (sentence: string) => void;
+}
+
+/** Names in a sentence about what is waited for. */
+const mostNamed = 3;
+
 /**
  * Watches some kinds until `missing` says that nothing is missing any more, or the time is over. Returns what is still
  * missing. Never judges before every kind was listed once.
@@ -13,7 +23,7 @@ export async function untilNothingMissing(
   gateway: KubernetesGateway,
   queries: readonly Watched[],
   missing: (objects: readonly KubernetesObject[][]) => string[] | Promise<string[]>,
-  { seconds, signal }: { seconds: number; signal: AbortSignal },
+  { seconds, signal, say }: Waiting,
 ): Promise<string[]> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -48,6 +58,10 @@ export async function untilNothingMissing(
           ? ['the API server did not answer']
           : await missing(stores.map((store) => [...store.values()]));
       if (left.length === 0 || over) return left;
+      const more = left.length > mostNamed ? ` and ${left.length - mostNamed} more` : '';
+      say(
+        `waits until ${new Date(giveUpAt).toISOString()} for: ${left.slice(0, mostNamed).join('; ')}${more}`,
+      );
     }
   } finally {
     stop.abort(new Error('nothing is waited for any more'));

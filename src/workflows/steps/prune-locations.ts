@@ -8,6 +8,9 @@ import type { Run } from '../run/run.ts';
 /** One activity removes so many: it ends within minutes, and the history stays short. */
 const backupsAtOnce = 50;
 
+/** Failures that say nothing of the other locations. */
+const ofOneLocation = new Set(['StorageUnavailable', 'StorageRefused', 'Unavailable']);
+
 /** Looks at every location. One that does not answer is told in a sentence, and does not keep the others from being pruned. */
 export async function planLocations(target: Target): Promise<{ plans: LocationPlan[]; silent: string[] }> {
   const names = locationNames(target.profile.backup ?? { locations: [] });
@@ -18,7 +21,7 @@ export async function planLocations(target: Target): Promise<{ plans: LocationPl
       } catch (error) {
         const { type, message } = explain(error);
         // Anything else is no matter of one location.
-        if (type !== 'StorageUnavailable' && type !== 'Unavailable') throw error;
+        if (!ofOneLocation.has(type)) throw error;
         return `${location} was not pruned: ${message}`;
       }
     }),

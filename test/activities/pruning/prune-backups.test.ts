@@ -381,7 +381,7 @@ describe('a lock', () => {
   }
 });
 
-test('a store that is down or refuses is StorageUnavailable, and shows no request', async () => {
+test('a store that is down is tried again, one that refuses is not; neither failure shows a request', async () => {
   const other = (change: Record<string, unknown>): Target => ({
     ...target,
     profile: targetProfileSchema.parse({
@@ -392,11 +392,15 @@ test('a store that is down or refuses is StorageUnavailable, and shows no reques
       },
     }),
   });
-  for (const change of [{ endpoint: 'http://127.0.0.1:1' }, { bucket: 'no-such-bucket' }]) {
+  const cases = [
+    { change: { endpoint: 'http://127.0.0.1:1' }, type: 'StorageUnavailable', nonRetryable: false },
+    { change: { bucket: 'no-such-bucket' }, type: 'StorageRefused', nonRetryable: true },
+  ];
+  for (const { change, ...expected } of cases) {
     const failure = await failureOf(
       act(activities().planPruning, { target: other(change), location: 'near' }),
     );
-    expect(failure.type).toBe('StorageUnavailable');
+    expect(failure).toMatchObject(expected);
     expect(textOf(failure)).not.toMatch(/AKIA|Signature|authorization/i);
   }
 });

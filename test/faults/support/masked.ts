@@ -24,7 +24,7 @@ function withoutAttempts(text: string): string {
       (_, written: string, there = '0') => `${Number(written) + Number(there)} written or there`,
     )
     .replaceAll(
-      /Removed (nothing|\d+ backups? with \d+ objects \([^)]*\))(, \d+ backups? (was|were) gone already)?/g,
+      /Removed (nothing|\d+ backups? with \d+ objects? \([^)]*\))(, \d+ backups? (was|were) gone already)?/g,
       'Removed <any>',
     );
 }

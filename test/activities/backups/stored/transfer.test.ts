@@ -134,6 +134,15 @@ describe('a transfer', () => {
     expect([...second.files]).toEqual([...place.store.files]);
   });
 
+  test.each([401, 403])('into a store that refuses with %i is not tried again', async (httpStatusCode) => {
+    const place = await aPlace();
+    const refusal = { name: 'AccessDenied', $metadata: { httpStatusCode } };
+    place.store.putOnce = () => Promise.reject(Object.assign(new Error('with details'), refusal));
+    const failure = await failureOf(run(place, () => [[configMap('a')]]));
+    expect(failure).toMatchObject({ type: 'StorageRefused', nonRetryable: true });
+    expect(failure.message).toMatch(/default: AccessDenied$/);
+  });
+
   test('into a store that is away fails with the name of the fault alone', async () => {
     const place = await aPlace();
     place.store.putOnce = () =>
