@@ -18,7 +18,7 @@ export interface EndedRun extends Omit<
   /** What was changed and proven before the run ended early. */
   kept: string[];
   /** What was written and stays, proven or not; undefined when there is nothing of the sort. */
-  left: string | undefined;
+  left: { what: string; about: 'service' | 'backup' } | undefined;
   /** What people have to do later. */
   followUps: string[];
   target: Target | undefined;
@@ -40,10 +40,10 @@ export function recordOf(end: EndedRun): RunRecord {
       proofs: end.proofs,
       error,
       errorType,
-      changed: [...end.proofs, ...end.undo].some(isAboutService),
+      changed: [...end.proofs, ...end.undo, ...(left === undefined ? [] : [left])].some(isAboutService),
       drift: end.undo.flatMap((undo) => undo.drift),
       kept,
-      left,
+      left: left?.what,
       followUps,
       breakGlass: end.breakGlass,
     }),

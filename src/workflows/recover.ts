@@ -52,6 +52,7 @@ export async function recover(input?: RecoverRequest, carried?: unknown): Promis
       const since = new Date().toISOString();
       run.leaves(
         `objects of backup ${backup.backupId} were restored and stay; another recovery goes on where this one ended`,
+        options.into === target.profile.namespace ? 'service' : 'backup',
       );
       const outcome = await restoreGroups(run, steps.change, current);
       const trouble = partly(outcome);

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { join } from 'node:path';
 import { changeAnnotation } from '../../src/contracts/names.ts';
 import type { RecoveryPlan } from '../../src/contracts/recovery.ts';
+import { waitFor } from '../../src/local/wait.ts';
+import { Webhook } from '../activities/recovery/support/webhook.ts';
 import { BackupWorld, manifests } from '../support/backup-world.ts';
+import { openGateway } from '../support/stack.ts';
 import type { TestRun } from '../support/world.ts';
 
 let backups: BackupWorld;
@@ -113,6 +116,7 @@ describe('a recovery', () => {
     expect(failure?.type).toBe('failed');
     expect(report.error).toMatch(/^1 object not restored: ConfigMap \S+\/settings: /);
     expect(report.headline[0]).toContain('were restored and stay');
+    expect(report.headline[1]).toBe('Whether the service is healthy now is unknown.');
     await expect(kubectl('get', 'secret', 'credentials')).resolves.toContain('credentials');
     await kubectl('delete', 'quota', 'full');
 
@@ -122,6 +126,42 @@ describe('a recovery', () => {
     await again.handle.signal('abort', { by: 'Test Person' });
     expect((await again.end()).report.outcome).toBe('aborted');
   });
+});
+
+test('aborted in the middle of a restore it keeps what it has made, says so, and another one goes on', async () => {
+  const { kubectl, namespace } = backups.world;
+  await lose('secret,configmap', 'credentials', 'settings', '--ignore-not-found');
+  const gateway = openGateway();
+  const held = Promise.withResolvers<undefined>();
+  const webhook = await Webhook.open(gateway, namespace, () => held.promise);
+  try {
+    const run = await recover({ backup: backupId });
+    await run.approve();
+    await waitFor(() => Promise.resolve(webhook.asked.includes('settings') ? true : undefined), {
+      what: 'the restore to be in the middle',
+      timeoutMilliseconds: 60_000,
+    });
+    await run.handle.signal('abort', { by: 'Test Person' });
+    const { report } = await run.end();
+    await run.saveHistory('aborted');
+    expect(report.outcome).toBe('failed');
+    expect(report.headline).toEqual([
+      expect.stringMatching(
+        /^Failed; objects of backup .* were restored and stay; .* aborted by Test Person/,
+      ),
+      'Whether the service is healthy now is unknown.',
+      'Someone aborted the run; ask them why.',
+    ]);
+  } finally {
+    held.resolve(undefined);
+    await webhook.close();
+    await gateway.close();
+  }
+  await expect(kubectl('get', 'secret', 'credentials')).resolves.toContain('credentials');
+  const again = await recover({ backup: backupId });
+  expect((await again.gate()).question).toContain('unchanged');
+  await again.handle.signal('abort', { by: 'Test Person' });
+  await again.end();
 });
 
 test('objects that are there without their owners get these back after an approval', async () => {

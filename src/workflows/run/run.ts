@@ -130,7 +130,7 @@ export class Run {
   #result: unknown;
   #table: ReportTable | undefined;
   /** What was written and stays whatever happens, once anything was. */
-  #left: string | undefined;
+  #left: EndedRun['left'];
 
   constructor(procedure: string, options: RunOptions) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
@@ -437,8 +437,8 @@ export class Run {
   }
 
   /** From now on something is written that stays, proven or not: `what` says so in the report of a run that fails. */
-  leaves(what: string): void {
-    this.#left = what;
+  leaves(what: string, about: 'service' | 'backup'): void {
+    this.#left = { what, about };
   }
 
   /** Checks after the change. Fail throws; unknown pauses and asks, and never passes by itself. */

@@ -84,7 +84,7 @@ async function inEach(
   const removals: Removal[] = [];
   const say = (key: string, sentence: string): void => {
     said.set(key, sentence);
-    run.leaves([...said.values()].join('; '));
+    run.leaves([...said.values()].join('; '), 'backup');
   };
   const ends = await Promise.allSettled(
     plans.map((plan) => {

@@ -25,11 +25,11 @@ export class Webhook {
     this.#gateway = gateway;
   }
 
-  /** `refuses` says why a name is refused; undefined admits it. */
+  /** `refuses` says why a name is refused, when it likes to; undefined admits it. */
   static async open(
     gateway: KubernetesGateway,
     namespace: string,
-    refuses: (name: string) => string | undefined,
+    refuses: (name: string) => string | undefined | Promise<string | undefined>,
   ): Promise<Webhook> {
     const commonName = 'webhook of a test';
     const authority = createAuthority(commonName);
@@ -39,10 +39,10 @@ export class Webhook {
     const server = createServer({ cert: certificate, key });
     const webhook = new Webhook(server, gateway);
     server.on('request', (request, response) => {
-      void json(request).then((body) => {
+      void json(request).then(async (body) => {
         const { uid, name } = (body as Review).request;
         webhook.asked.push(name);
-        const message = refuses(name);
+        const message = await refuses(name);
         const status = message === undefined ? {} : { status: { message } };
         response.setHeader('content-type', 'application/json');
         response.end(
