@@ -86,6 +86,16 @@ export const watch = group({
 });
 
 /**
+ * Looking at every kind that a cluster has: a hundred requests and more, so a slow API server needs minutes. As patient
+ * as the transfers that follow.
+ */
+export const survey = group({
+  startToCloseTimeout: '30 minutes',
+  scheduleToCloseTimeout: '3 hours',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/**
  * Bulk reading and storing of what may hold Secrets: backups, verifications. Each attempt begins anew, so it has an hour; three in all, since a
  * store or an API server that stays away that long is a matter for people.
  */

@@ -10,7 +10,7 @@ import {
 import type { RunReport } from '../contracts/run.ts';
 import { bytesInWords, describeKinds, describeTransfers, proofOfBackup } from '../domain/backups/describe.ts';
 import { backupIdOf } from '../domain/backups/names.ts';
-import { change, read, secretBulk } from './activity-options.ts';
+import { secretBulk, survey } from './activity-options.ts';
 import { beginRun, type Run } from './run/run.ts';
 import { runHooks } from './steps/backup-hooks.ts';
 import { checkReadingRequest } from './steps/check-request.ts';
@@ -26,11 +26,11 @@ export async function backup(input?: BackupRequest, carried?: unknown): Promise<
     const backupId = backupIdOf(run.ref, run.startedAt);
     const mine = { target, backupId };
     if (request.dryRun === true) {
-      const preview = () => read('Find out what a backup would hold').previewBackup({ target });
+      const preview = () => survey('Find out what a backup would hold').previewBackup({ target });
       return await run.planned(await run.step(steps.look, preview, describeKinds));
     }
     const begin = () =>
-      change(`Begin backup ${backupId}`).beginBackup({ ...mine, run: run.ref, startedAt: run.startedAt });
+      survey(`Begin backup ${backupId}`).beginBackup({ ...mine, run: run.ref, startedAt: run.startedAt });
     const snapshot = await run.step<Snapshot>(steps.look, begin, describeKinds);
 
     const hooks = await runHooks(run, target, steps);
