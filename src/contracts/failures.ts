@@ -39,7 +39,13 @@ export const failures = {
   },
   StorageRefused: {
     retryable: false,
-    advice: 'Correct the bucket, its policy or the credentials (runbook doctor tries them), then start again.',
+    advice:
+      'Correct the bucket, its policy or the credentials (runbook doctor tries them), then start again.',
+  },
+  KeyMissing: {
+    retryable: false,
+    advice:
+      'The backup may be good: lend the workers the escrow key (docs/keys.md), or choose a backup that they can open.',
   },
   BackupRefused: {
     retryable: false,

@@ -6,6 +6,7 @@ import {
   backupSteps as steps,
   type BackupRequest,
   type CommittedBackup,
+  type HookOutcome,
 } from '../contracts/backup.ts';
 import type { RunReport } from '../contracts/run.ts';
 import { bytesInWords, describeKinds, describeTransfers, proofOfBackup } from '../domain/backups/describe.ts';
@@ -33,6 +34,8 @@ export async function backup(input?: BackupRequest, carried?: unknown): Promise<
       survey(`Begin backup ${backupId}`).beginBackup({ ...mine, run: run.ref, startedAt: run.startedAt });
     const snapshot = await run.step<Snapshot>(steps.look, begin, describeKinds);
 
+    for (const key of snapshot.expiring ?? []) run.followUp(key, { lasting: true });
+
     const hooks = await runHooks(run, target, steps);
     const transferred = await run.step(steps.transfer, () => transferAll(mine, snapshot), describeTransfers);
     const logs = await run.step(
@@ -57,7 +60,7 @@ export async function backup(input?: BackupRequest, carried?: unknown): Promise<
       () => secretBulk('Sign the manifest').commitBackup({ ...mine, ...content, completedAt }),
       ({ manifestSha256 }) => `manifest ${manifestSha256.slice(0, 12)}`,
     );
-    return await ended(run, committed, [
+    return await ended(run, committed, hooks.outcomes, [
       ...missing,
       ...transferred.flatMap((one) => one.missing),
       ...logs.missing,
@@ -68,14 +71,21 @@ export async function backup(input?: BackupRequest, carried?: unknown): Promise<
 }
 
 /** A backup that lacks something is there, and nobody may take it for a whole one. */
-async function ended(run: Run, committed: CommittedBackup, missing: Missing[]): Promise<RunReport> {
+async function ended(
+  run: Run,
+  committed: CommittedBackup,
+  hooks: readonly HookOutcome[],
+  missing: Missing[],
+): Promise<RunReport> {
   const { backupId, objects, consistency, locations } = committed;
   run.record(proofOfBackup(committed, missing));
   const state = committed.complete ? 'Backup' : 'PARTIAL backup';
   const where = locations.map(({ name }) => name).join(', ');
   const when = consistency === 'snapshot' ? 'all of one moment' : 'each kind of a moment of its own';
+  const failed = hooks.filter(({ ok }) => !ok).map(({ name, when }) => `${name} (${when})`);
+  const without = failed.length === 0 ? '' : `; WITHOUT hooks that failed: ${failed.join(', ')}`;
   return await run.succeeded(
-    `${state} ${backupId}: ${counted(objects, 'object')}, ${bytesInWords([committed])}, ${when}, in ${where}`,
+    `${state} ${backupId}: ${counted(objects, 'object')}, ${bytesInWords([committed])}, ${when}, in ${where}${without}`,
     { ...committed, missing },
   );
 }

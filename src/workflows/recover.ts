@@ -5,7 +5,7 @@ import {
   type RecoverRequest,
 } from '../contracts/recover.ts';
 import type { RecoveryPlan } from '../contracts/recovery.ts';
-import type { RunReport } from '../contracts/run.ts';
+import type { Proof, RunReport } from '../contracts/run.ts';
 import { askToRecover, optionsOf, partly, sayBackup, sayOutcome } from '../domain/recovery/describe.ts';
 import { sayCounts } from '../domain/recovery/plan-page.ts';
 import { read, secretBulk, watch } from './activity-options.ts';
@@ -73,12 +73,16 @@ async function prove(run: Run, plan: RecoveryPlan, since: string): Promise<void>
   const { target, backup, options, stored } = plan;
   const under = { target, backup, options, stored };
   const { into } = options;
-  await run.prove(steps.wait, plan, () => watch('Wait for every workload').proveWorkloads(under));
-  await run.prove(steps.compare, plan, () => watch('Compare every object').proveContent(under));
-  await run.prove(steps.verifyHealth, plan, () =>
+  // A copy elsewhere says nothing of the service.
+  const about = into === target.profile.namespace ? {} : { about: 'backup' as const };
+  const prove = (step: string, check: () => Promise<Proof>): Promise<void> =>
+    run.prove(step, plan, async () => ({ ...(await check()), ...about }));
+  await prove(steps.wait, () => watch('Wait for every workload').proveWorkloads(under));
+  await prove(steps.compare, () => watch('Compare every object').proveContent(under));
+  await prove(steps.verifyHealth, () =>
     watch('Ask every pod for its health').proveRecoveredHealth({ target, namespace: into }),
   );
-  await run.prove(steps.logs, plan, () => watch('Read the logs').proveLogs({ ...under, since }));
+  await prove(steps.logs, () => watch('Read the logs').proveLogs({ ...under, since }));
 }
 
 /** Everything is there already: of a second start, or of a service that lost nothing. */

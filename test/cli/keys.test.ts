@@ -111,7 +111,7 @@ describe('keys create and list', () => {
     expect(out).toContain(
       'It expires in 730 days. From then on no backup is made with it; those from before stay',
     );
-    expect(out).toContain(`    signing: [keys/${bench.target}-signing.asc]\n`);
+    expect(out).toContain(`    signing: [keys/${bench.target}-signing.asc]  # new\n`);
     await bench.create('online');
     const escrowFile = join(elsewhere, `${bench.target}.asc`);
     await bench.create('escrow', '--out', escrowFile, '--passphrase-file', join(elsewhere, 'passphrase'));
@@ -209,7 +209,7 @@ test('a signing key that is rotated goes first; the one before verifies on', asy
   const { out } = await bench.keys(['create', 'signing', '--rotate', '--valid-days', '90']);
   const [, file = ''] = /signing: \[(\S+), /.exec(out) ?? [];
   const old = `keys/${bench.target}-signing.asc`;
-  expect(out).toContain(`    signing: [${file}, ${old}]\n`);
+  expect(out).toContain(`    signing: [${file}, ${old}]  # new\n`);
   const [online, escrow] = ['online', 'escrow'].map((kind) => `keys/${bench.target}-${kind}.asc`);
   bench.profile({ signing: [file, old], online: online ?? '', escrow: escrow ?? '' });
   const { code, keys } = await bench.list();

@@ -59,7 +59,7 @@ describe('a backup', () => {
     await verification.saveHistory('succeeded');
     expect(verified.report.outcome).toBe('succeeded');
     expect(verified.report.headline[0]).toMatch(
-      new RegExp(`^Verified ${backupId}: ${manifest.objects} objects read back`),
+      new RegExp(`^Verified ${backupId} in default: ${manifest.objects} objects read back`),
     );
     const names = [...(await backups.filesOf(backupId)).keys()];
     expect(names.filter((name) => /^verified-\d{8}T\d{6}Z\.asc$/.test(name))).toHaveLength(1);

@@ -64,7 +64,15 @@ test('the cluster and its keys are lost: new keys, the escrow key for a while, a
   // Signed by a key that the profile still names, but no key of this cluster opens it.
   const closed = await backups.verify();
   expect(closed.outcome).toBe('failed');
-  expect(JSON.stringify(closed)).toContain('it is not encrypted to key');
+  expect(closed.error).toMatch(/^no key here opens backup /);
+  expect(closed.headline[2]).toContain('lend the workers the escrow key');
+  const { out: listed } = await runbook(['backups', 'list', '--target', target], {
+    RUNBOOK_TARGETS: world.targetsFolder,
+    RUNBOOK_STORAGE_PREFIX: world.queue,
+  });
+  // Regression: it was recorded as damaged, and pruning did not count it any more.
+  expect(listed).toContain('verified ');
+  expect(listed).not.toContain('FAILED');
 
   const privateKey = await readPrivateKey({ armoredKey: keys.escrow.privateKey });
   writeFileSync(join(offline, 'online-0000E5C0.asc'), (await encryptKey({ privateKey, passphrase })).armor());

@@ -14,7 +14,13 @@ import { beginBackup } from './begin.ts';
 import { chooseBackups } from './choose.ts';
 import { collectLogs } from './collect-logs.ts';
 import { commitBackup, type BackupContent } from './commit.ts';
-import { readBackupKeys, readPublicKeys, readSealingKeys, type BackupPublicKeys } from './keys.ts';
+import {
+  checkOnlineKey,
+  readBackupKeys,
+  readPublicKeys,
+  readSealingKeys,
+  type BackupPublicKeys,
+} from './keys.ts';
 import { policyOf, withStore, withStores } from './places.ts';
 import { takeSnapshot, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { runHook } from './run-hook.ts';
@@ -75,12 +81,16 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
       act((signal) =>
         withStores({ target, bucket }, async (stores, policy) => {
           // Whoever has no keys should learn it before anything is stored.
-          await readSealingKeys(gatewayFor(target), targetsFolder, target, policy, signal);
+          const gateway = gatewayFor(target);
+          const { publicKeys } = await readSealingKeys(gateway, targetsFolder, target, policy, signal);
+          await checkOnlineKey(gateway, target, publicKeys.recipients, signal);
           const { exclude } = policy;
           const { namespace, target: name } = target.profile;
           const begun = { run, at: startedAt, ...(await whereRunsAre(runs)) };
           const asked = { begun, namespace, exclude };
-          return await beginBackup(gatewayFor(target), { target: name, backupId, stores }, asked, signal);
+          const snapshot = await beginBackup(gateway, { target: name, backupId, stores }, asked, signal);
+          const { expiring } = publicKeys;
+          return expiring.length === 0 ? snapshot : { ...snapshot, expiring };
         }),
       ),
 

@@ -1,11 +1,13 @@
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
-import { backupKeyNames, type ClusterKey } from '../../contracts/backup-keys.ts';
+import { backupKeyNames, type BackupKeyKind, type ClusterKey } from '../../contracts/backup-keys.ts';
 import type { BackupPolicy } from '../../contracts/backup-policy.ts';
 import { lockNamespace } from '../../contracts/names.ts';
 import type { Target } from '../../contracts/target.ts';
+import { fitsPublicKey } from '../../encryption/key-pairs.ts';
 import { KeyUnusable } from '../../encryption/keys.ts';
 import { checkSealingKeys, type PrivateKeyText, type SealingKeys } from '../../encryption/messages.ts';
+import { describeKeyState, keyStateOf } from '../../domain/backups/key-state.ts';
 import { failure } from '../failures.ts';
 import { readPublicKeyFile, type PublicKeyFile } from '../key-file.ts';
 
@@ -42,6 +44,8 @@ export interface BackupPublicKeys {
   /** Armored: what a backup is encrypted to. */
   recipients: string[];
   fingerprints: { signing: string[]; online: string; escrow: string };
+  /** Those without which new backups end within the month, in a sentence each. */
+  expiring: string[];
 }
 
 /**
@@ -72,7 +76,21 @@ export async function readPublicKeys(
       online: online.fingerprint,
       escrow: escrow.fingerprint,
     },
+    expiring: [
+      ...(signing[0] === undefined ? [] : expiring('signing', signing[0])),
+      ...expiring('online', online),
+      ...expiring('escrow', escrow),
+    ],
   };
+}
+
+/** Soon, or by now: what has expired is refused where it is used. */
+function expiring(kind: BackupKeyKind, { fingerprint, ...facts }: PublicKeyFile): string[] {
+  const state = keyStateOf(facts, new Date());
+  if (state !== 'expiring') return [];
+  return [
+    `make another ${kind} key (runbook keys create ${kind} --rotate): ${fingerprint} ${describeKeyState(state, facts.expiresAt) ?? ''}`,
+  ];
 }
 
 /** What a new backup is sealed with. */
@@ -103,6 +121,33 @@ export async function readSealingKeys(
     'InvalidProfile',
     `backup.keys.signing: the first key is ${expected ?? 'none'}, but workers sign with ${signer}; put the public file of that one first, as runbook keys create said`,
   );
+}
+
+/**
+ * A backup that the worker could not open again is none to rely on: verification, recovery and drills would all fail.
+ * @throws InvalidProfile: the private online key is not that of the profile. As `readBackupKeys`
+ */
+export async function checkOnlineKey(
+  gateway: KubernetesGateway,
+  target: Target,
+  [online = '']: BackupPublicKeys['recipients'],
+  signal: AbortSignal,
+): Promise<void> {
+  const [key] = await readBackupKeys(gateway, target, 'online', signal);
+  if (key !== undefined && (await fits(key, online))) return;
+  throw failure(
+    'InvalidProfile',
+    `backup.keys.online: the private key in Secret ${lockNamespace}/${backupKeyNames.secret(target.profile.target)} does not fit the file, so no worker could open the backup; name the file that runbook keys create online has printed (runbook keys list shows the keys)`,
+  );
+}
+
+async function fits(key: PrivateKeyText, publicKey: string): Promise<boolean> {
+  try {
+    return await fitsPublicKey(key, publicKey, 'decrypt');
+  } catch (error) {
+    if (error instanceof KeyUnusable) return false;
+    throw error;
+  }
 }
 
 async function checked(keys: SealingKeys): Promise<string> {

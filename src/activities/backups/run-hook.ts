@@ -35,6 +35,8 @@ export async function runHook(
     signal.throwIfAborted();
     if (!(error instanceof KubernetesError)) throw error;
     if (error.reason === 'Timeout') return ended(false, `no end within ${timeoutSeconds} s in ${pod}`);
+    // It will not be there the next time either, whatever the status of the answer.
+    if (error.reason === 'CommandNotRun') return ended(false, error.message);
     if (error.retryable && error.reason !== 'NetworkError') throw error;
     return ended(false, error.message);
   }

@@ -1,10 +1,16 @@
 import type { BackupStore } from '../../clients/backup-storage.ts';
-import { backupFiles, type IndexEntry, type VerificationRecord } from '../../contracts/backup-manifest.ts';
+import {
+  backupFiles,
+  type BackupManifest,
+  type IndexEntry,
+  type VerificationRecord,
+} from '../../contracts/backup-manifest.ts';
 import type { RunRef } from '../../contracts/run-ref.ts';
 import type { BackupVerdict } from '../../contracts/verify-backup.ts';
 import { renderSigned } from '../../domain/backups/manifest.ts';
+import { KeyUnusable, readPrivateKeyFacts } from '../../encryption/keys.ts';
 import { signClear, type PrivateKeyText } from '../../encryption/messages.ts';
-import { isOurs } from '../failures.ts';
+import { failure, isOurs } from '../failures.ts';
 import { bytesOf } from './commit.ts';
 import { storing } from './failures.ts';
 import {
@@ -47,7 +53,7 @@ export interface ReadBack {
 /**
  * Reads a whole backup: signature of the manifest, then of every file its size, hash, signature, that it can be decrypted
  * and unpacked, and that the index names exactly what the parts hold. Reading only. A file that is damaged does not
- * hide what else is. @throws StorageUnavailable
+ * hide what else is. @throws StorageUnavailable; KeyMissing: nothing can be said of the backup
  */
 export async function readBack(
   store: BackupStore,
@@ -62,6 +68,7 @@ export async function readBack(
   );
   if (opened === undefined) return { objects: 0, bytes: 0, findings: findings.all, lacks: [] };
   const { manifest } = opened;
+  await needKeyFor(manifest, keys);
   const byPart = await orFinding(findings, () => entriesByPart(store, opened, keys, signal, slim));
   let objects = 0;
   if (byPart !== undefined) {
@@ -80,6 +87,28 @@ export async function readBack(
     await orFinding(findings, () => countOf(readLogFiles(store, opened, log, keys, signal)));
   const lacks = manifest.missing.slice(0, mostFindings).map(({ what }) => what);
   return { opened, objects, bytes: bytesOf(manifest), findings: findings.all, lacks };
+}
+
+/** That nobody here can open a backup is no fault of the backup: no finding, and no record of one. @throws KeyMissing */
+async function needKeyFor(
+  { backupId, encryptedTo }: BackupManifest,
+  { privateKeys }: OpeningKeys,
+): Promise<void> {
+  const ours = await Promise.all(privateKeys.map(fingerprintOf));
+  if (ours.some((one) => one !== undefined && encryptedTo.includes(one))) return;
+  throw failure(
+    'KeyMissing',
+    `no key here opens backup ${backupId}: it is encrypted to ${encryptedTo.join(', ')}, and here is ${ours.join(', ') || 'none'}`,
+  );
+}
+
+async function fingerprintOf({ armored }: PrivateKeyText): Promise<string | undefined> {
+  try {
+    return (await readPrivateKeyFacts(armored)).fingerprint;
+  } catch (error) {
+    if (error instanceof KeyUnusable) return undefined;
+    throw error;
+  }
 }
 
 /** A name as we write them; another one may hold anything, and is counted only. */

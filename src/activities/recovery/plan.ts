@@ -70,7 +70,7 @@ export async function planRecovery(
   await pool.drain();
   if (options.only !== undefined && selected === 0)
     throw failure(
-      'Refused',
+      'InvalidRequest',
       `only: no object of backup ${request.backup.backupId} fits all that it asks for; runbook backups show ${request.backup.backupId} tells its kinds`,
     );
   return await finish(target, source, request, judge, signal);

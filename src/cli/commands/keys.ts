@@ -97,7 +97,7 @@ function sentencesOf(created: CreatedKey, { targetsFolder }: Config, lines: stri
     ...(former === undefined ? [] : [`private part of the key before: ${former}; older backups still open`]),
     ...(kind === 'escrow' ? ['Take that file offline now, and try it: docs/keys.md says how.'] : []),
     `It expires in ${validDays} days. From then on no backup is made with it; those from before stay readable and verifiable.`,
-    `These lines in ${targetsFolder}/${target}.yaml name it:`,
+    `The line marked new names it in ${targetsFolder}/${target}.yaml:`,
     ...lines,
   ];
 }

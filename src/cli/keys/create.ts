@@ -208,11 +208,13 @@ export function profileLines({ backup, target }: TargetProfile, created: Created
   const { kind, publicFile } = created;
   const signing =
     kind === 'signing' ? [publicFile, ...keys.signing.filter((file) => file !== publicFile)] : keys.signing;
+  // Whoever makes two keys before touching the profile must not paste the second answer over the first.
+  const mark = (line: BackupKeyKind): string => (line === kind ? '  # new' : '');
   return [
     'backup:',
     '  keys:',
-    `    signing: [${signing.join(', ')}]`,
-    `    online: ${kind === 'online' ? publicFile : keys.online}`,
-    `    escrow: ${kind === 'escrow' ? publicFile : keys.escrow}`,
+    `    signing: [${signing.join(', ')}]${mark('signing')}`,
+    `    online: ${kind === 'online' ? publicFile : keys.online}${mark('online')}`,
+    `    escrow: ${kind === 'escrow' ? publicFile : keys.escrow}${mark('escrow')}`,
   ];
 }

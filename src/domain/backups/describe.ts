@@ -55,7 +55,7 @@ export function proofsOfVerification(
       return {
         ...about,
         verdict: 'fail',
-        evidence: found.findings.map((finding) => `${backupId}: ${finding}`),
+        evidence: found.findings.map((finding) => `${backupId} in ${location}: ${finding}`),
       };
     // Whoever asks for a certain backup knows that it may be an old one.
     if (!named && (ageSeconds ?? Infinity) > rpoSeconds)
@@ -63,7 +63,7 @@ export function proofsOfVerification(
         ...about,
         verdict: 'fail',
         evidence: [
-          `${backupId} is good, and ${ageInWords(ageSeconds)} old: the newest may be no older than ${ageInWords(rpoSeconds)}`,
+          `${backupId} in ${location} is good, and ${ageInWords(ageSeconds)} old: the newest may be no older than ${ageInWords(rpoSeconds)}`,
         ],
       };
     const { objects, lacks = [], beside = [] } = found;
@@ -73,7 +73,7 @@ export function proofsOfVerification(
       ...about,
       verdict: 'pass',
       evidence: [
-        `${backupId}: ${counted(objects, 'object')} read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}${strays}`,
+        `${backupId} in ${location}: ${counted(objects, 'object')} read back, ${bytesInWords([found])}, ${ageInWords(ageSeconds)} old${partial}${strays}`,
       ],
     };
   });

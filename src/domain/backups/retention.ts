@@ -29,7 +29,8 @@ const periods: readonly Period[] = [
 
 /**
  * Keeps the newest backup of each of the last hours, days, weeks and months that have one, in UTC. Whatever the numbers
- * say, these stay: the newest backup, the newest complete one, the newest one that was verified. Newest first.
+ * say, these stay: the newest backup, the newest complete one, the newest one that was verified, and the newest that is
+ * both. Newest first.
  */
 export function decideRetention(backups: readonly RetainedBackup[], keep: Keep): RetentionVerdict[] {
   const newestFirst = backups
@@ -39,15 +40,17 @@ export function decideRetention(backups: readonly RetainedBackup[], keep: Keep):
   const stays = (backup: RetainedBackup | undefined, why: string): void => {
     if (backup !== undefined) reasons.set(backup.backupId, [...(reasons.get(backup.backupId) ?? []), why]);
   };
+  const complete = newestFirst.find((one) => one.complete);
+  const verified = newestFirst.find((one) => one.verified);
   stays(newestFirst[0], 'newest');
-  stays(
-    newestFirst.find(({ complete }) => complete),
-    'newest complete',
-  );
-  stays(
-    newestFirst.find(({ verified }) => verified),
-    'newest verified',
-  );
+  stays(complete, 'newest complete');
+  stays(verified, 'newest verified');
+  // A partial one that was verified, and a complete one that was not, do not stand for one that is both.
+  if (complete?.verified !== true && verified?.complete !== true)
+    stays(
+      newestFirst.find((one) => one.complete && one.verified),
+      'newest complete and verified',
+    );
   const stands = periods.map((period) => {
     const newest = new Map<string, RetainedBackup>();
     for (const backup of newestFirst) {

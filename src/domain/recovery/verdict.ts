@@ -61,7 +61,7 @@ export function judge(situation: Situation): ObjectVerdict | 'dryRunNeeded' {
     return verdict(situation, 'conflict', `the name is taken by another object: ${owner}`);
   if (situation.dryRun === undefined) return 'dryRunNeeded';
   return 'refused' in situation.dryRun
-    ? judgeRefused(situation, situation.dryRun.refused)
+    ? judgeRefused(situation, live, situation.dryRun.refused)
     : judgeDifferent(situation, live, situation.dryRun.object);
 }
 
@@ -123,32 +123,37 @@ function judgeMissing(situation: Situation): ObjectVerdict {
       );
 }
 
-function judgeRefused(situation: Situation, refused: string): ObjectVerdict {
+function judgeRefused(situation: Situation, live: KubernetesObject, refused: string): ObjectVerdict {
   const { wanted, policy, clusterScoped, context } = situation;
   const kind = kindKey(wanted);
   const refusal = `it differs, and the server refuses the update (${refused})`;
+  const changes = changesTo(situation, live, updateOf(situation, live));
   const loss = Object.hasOwn(neverReplaced, kind) ? neverReplaced[kind] : undefined;
-  if (loss !== undefined) return verdict(situation, 'conflict', `${refusal}; it is never replaced: ${loss}`);
+  if (loss !== undefined)
+    return verdict(situation, 'conflict', `${refusal}; it is never replaced: ${loss}`, { changes });
   if (policy !== 'replace')
-    return verdict(situation, 'conflict', `${refusal}; onConflict replace would delete it and make it anew`);
+    return verdict(situation, 'conflict', `${refusal}; onConflict replace would delete it and make it anew`, {
+      changes,
+    });
   if (isForeignScope(wanted, context) && !clusterScoped)
     return verdict(
       situation,
       'conflict',
       `${refusal}; it is cluster-scoped: written only with clusterScoped: true`,
+      { changes },
     );
   const reconciler = reconcilerIn(situation);
-  if (reconciler !== undefined) return verdict(situation, 'conflict', `${refusal}; ${reconciler}`);
-  return verdict(situation, 'update', `${refusal}: it is deleted and made anew`, { write: 'replace' });
+  if (reconciler !== undefined)
+    return verdict(situation, 'conflict', `${refusal}; ${reconciler}`, { changes });
+  return verdict(situation, 'update', `${refusal}: it is deleted and made anew`, {
+    write: 'replace',
+    changes,
+  });
 }
 
 function judgeDifferent(situation: Situation, live: KubernetesObject, next: KubernetesObject): ObjectVerdict {
   const { wanted, policy, clusterScoped, context } = situation;
-  const data = Object.hasOwn(wanted, 'status');
-  const changes = differences(
-    withoutServerFields(live, data) as unknown as Json,
-    withoutServerFields(next, data) as unknown as Json,
-  ).map((one) => shown(wanted, one));
+  const changes = changesTo(situation, live, next);
   if (changes.length === 0)
     return verdict(situation, 'unchanged', 'it differs only in what the server or a webhook fills in');
   if (policy === 'skip')
@@ -166,6 +171,15 @@ function judgeDifferent(situation: Situation, live: KubernetesObject, next: Kube
   if (reconciler !== undefined)
     return verdict(situation, 'conflict', `it differs, and ${reconciler}`, { changes });
   return verdict(situation, 'update', 'it differs', { write: 'update', changes });
+}
+
+/** What would be other than it is. */
+function changesTo({ wanted }: Situation, live: KubernetesObject, next: KubernetesObject): RestoreChange[] {
+  const data = Object.hasOwn(wanted, 'status');
+  return differences(
+    withoutServerFields(live, data) as unknown as Json,
+    withoutServerFields(next, data) as unknown as Json,
+  ).map((one) => shown(wanted, one));
 }
 
 /** Who would revert a change of the live object. */

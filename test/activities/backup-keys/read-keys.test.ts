@@ -4,7 +4,12 @@ import { generateKey } from 'openpgp';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBackupKeys, readPublicKeys, readSealingKeys } from '../../../src/activities/backups/keys.ts';
+import {
+  checkOnlineKey,
+  readBackupKeys,
+  readPublicKeys,
+  readSealingKeys,
+} from '../../../src/activities/backups/keys.ts';
 import { KubernetesError } from '../../../src/clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../../src/clients/kubernetes/gateway.ts';
 import { backupKeyNames } from '../../../src/contracts/backup-keys.ts';
@@ -142,6 +147,7 @@ describe('the public keys that a profile names', () => {
         online: pairs.get('online')?.fingerprint,
         escrow: pairs.get('escrow')?.fingerprint,
       },
+      expiring: [],
     });
   });
 
@@ -167,6 +173,51 @@ describe('the public keys that a profile names', () => {
     expect(
       (await failureOf(readPublicKeys(folder, { ...keys, signing: ['keys/a.asc', 'keys/x.asc'] }))).message,
     ).toMatch(/^backup\.keys\.signing\[1\]: keys\/x\.asc cannot be read/);
+  });
+
+  test('that new backups need and that expire within thirty days are named; older signing keys are not', async () => {
+    const validDays = async (name: string, days: number): Promise<string> => {
+      const { publicKey } = await generateKey({
+        type: 'ecc',
+        curve: 'curve25519Legacy',
+        userIDs: { name },
+        keyExpirationTime: days * 86_400,
+      });
+      writeFileSync(join(folder, 'keys', `${name}.asc`), publicKey);
+      return `keys/${name}.asc`;
+    };
+    const [soon, later] = [await validDays('soon', 29), await validDays('later', 31)];
+    const old = { ...keys, signing: [keys.signing[0] ?? '', soon], online: later };
+    expect((await readPublicKeys(folder, old)).expiring).toEqual([]);
+    const { expiring } = await readPublicKeys(folder, { ...keys, online: soon });
+    expect(expiring).toEqual([
+      expect.stringMatching(
+        /^make another online key \(runbook keys create online --rotate\): [0-9A-F]{40} expires at \d{4}-\d\d-\d\d; no backup/,
+      ),
+    ]);
+  });
+
+  // Regression: backups were made that no worker could open, and the run and doctor said that all was well.
+  test.each([
+    ['of the file fits', 'online', undefined],
+    [
+      'of another file does not',
+      'escrow',
+      /^backup\.keys\.online: .* does not fit the file.*runbook keys list/,
+    ],
+    ['that is none does not', undefined, /^backup\.keys\.online: .* does not fit the file/],
+  ])('the private online key %s', async (_, name, sentence) => {
+    const armored = name === undefined ? 'canary-4711' : (pairs.get(name)?.privateKey ?? '');
+    const { recipients } = await readPublicKeys(folder, keys);
+    const checking = checkOnlineKey(clusterWith({ 'online.asc': armored }), target, recipients, signal);
+    if (sentence === undefined) {
+      await checking;
+      return;
+    }
+    const { type, message } = await failureOf(checking);
+    expect(type).toBe('InvalidProfile');
+    expect(message).toMatch(sentence);
+    expect(message).not.toContain('canary');
   });
 
   describe('seal a new backup', () => {

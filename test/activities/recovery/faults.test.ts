@@ -514,7 +514,7 @@ describe('what is there is compared with the backup', () => {
       const { activities, reads } = counting();
       expect(await act(activities.proveContent, plan)).toMatchObject({
         verdict: 'pass',
-        evidence: [`${count + 1} objects are as in the backup`],
+        evidence: [`${count + 1} objects as in the backup`],
       });
       expect(reads()).toBeLessThan(count);
     }

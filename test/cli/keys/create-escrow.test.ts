@@ -189,14 +189,14 @@ test.each([
   expect(daysOf(text)).toBe(days);
 });
 
-test('the lines for the profile keep what it has, and put a new signing key before the old ones', () => {
+test('the lines for the profile keep what it has, mark what is new, and put a new signing key before the old ones', () => {
   const made = { target: 'shop', fingerprint: 'F', validDays: 1, privatePart: 'p' };
   const keys = { signing: ['keys/a.asc', 'keys/b.asc'], online: 'keys/o.asc', escrow: 'keys/e.asc' };
   const withBackup = targetProfileSchema.parse({ ...profile, backup: { keys } });
   expect(profileLines(withBackup, { ...made, kind: 'signing', publicFile: 'keys/n.asc' })).toEqual([
     'backup:',
     '  keys:',
-    '    signing: [keys/n.asc, keys/a.asc, keys/b.asc]',
+    '    signing: [keys/n.asc, keys/a.asc, keys/b.asc]  # new',
     '    online: keys/o.asc',
     '    escrow: keys/e.asc',
   ]);
@@ -204,7 +204,7 @@ test('the lines for the profile keep what it has, and put a new signing key befo
     'backup:',
     '  keys:',
     '    signing: [keys/shop-signing.asc]',
-    '    online: keys/n.asc',
+    '    online: keys/n.asc  # new',
     '    escrow: keys/shop-escrow.asc',
   ]);
 });

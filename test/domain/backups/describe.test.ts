@@ -123,9 +123,9 @@ describe('a verification', () => {
     const sentenceOf = (lacks?: string[]): string | undefined =>
       proofsOfVerification(chosen, [lacks === undefined ? verdict : { ...verdict, lacks }], options)[0]
         ?.evidence[0];
-    expect(sentenceOf()).toBe('b: 3 objects read back, 10 bytes, 60 s old');
+    expect(sentenceOf()).toBe('b in default: 3 objects read back, 10 bytes, 60 s old');
     expect(sentenceOf(['x.example.com/v1', 'pods'])).toBe(
-      'b: 3 objects read back, 10 bytes, 60 s old; it is PARTIAL and lacks x.example.com/v1, pods',
+      'b in default: 3 objects read back, 10 bytes, 60 s old; it is PARTIAL and lacks x.example.com/v1, pods',
     );
   });
 });

@@ -181,3 +181,16 @@ test('adding a backup never brings one back, and never removes one that only the
   expect(after.filter(({ backupId, verdict }) => verdict === 'keep' && gone.has(backupId))).toEqual([]);
   expect(after.find(({ backupId }) => backupId === verified.backupId)?.verdict).toBe('keep');
 });
+
+// Regression: a partial backup that was verified, and a complete one that was not, let the only one that was both go.
+test('the newest backup that is complete and verified stays, though newer ones are one of the two', () => {
+  const both = backup('2026-11-27T10:00:00Z', { verified: true });
+  const complete = backup('2026-11-27T10:10:00Z');
+  const partial = backup('2026-11-27T10:20:00Z', { complete: false, verified: true });
+  const verdicts = decideRetention([both, complete, partial], none);
+  expect(verdicts.map(({ verdict, why }) => [verdict, why])).toEqual([
+    ['keep', 'newest, newest verified'],
+    ['keep', 'newest complete'],
+    ['keep', 'newest complete and verified'],
+  ]);
+});

@@ -23,6 +23,8 @@ export interface Snapshot {
   kinds: SnapshotKind[];
   /** What should be in the backup and cannot be. */
   missing: Missing[];
+  /** Keys of the backup that are to be made anew, in a sentence each. */
+  expiring?: string[];
 }
 
 /** Requests at a time: a small API server serves other people, too. */

@@ -152,12 +152,33 @@ describe('a part', () => {
     expect(await findings({ [name]: bytes })).toEqual([expect.stringMatching(/bytes|SHA-256/)]);
   });
 
-  test('opened with another key is refused, and the sentence does not quote it', async () => {
+  test.each([
+    [
+      'another key',
+      async () => [{ armored: (await aKey('stranger')).privateKey }],
+      /and here is [0-9A-F]{40}$/,
+    ],
+    ['no key', () => Promise.resolve([]), /and here is none$/],
+    ['what is no key', () => Promise.resolve([{ armored: 'canary' }]), /and here is none$/],
+  ])('with %s nothing can be said of it: no finding, and it is not tried again', async (_, keysOf, end) => {
+    const failure = await failureOf(findings({}, { ...opening, privateKeys: await keysOf() }));
+    expect(failure).toMatchObject({ type: 'KeyMissing', nonRetryable: true });
+    expect(failure.message).toMatch(
+      /^no key here opens backup 20260301-030000-0a1b2c3d: it is encrypted to /,
+    );
+    expect(failure.message).toMatch(end);
+    expect(failure.message).not.toMatch(/value|canary/);
+  });
+
+  test('encrypted to somebody else, whatever the manifest says, is refused', async () => {
     const stranger = await aKey('stranger');
-    const keys = { ...opening, privateKeys: [{ armored: stranger.privateKey }] };
-    const found = await findings({}, keys);
-    expect(found.length).toBeGreaterThan(0);
-    expect(found.join()).not.toMatch(/value/);
+    const bytes = await sealMessage(Buffer.from('x'), {
+      recipients: [stranger.publicKey],
+      signingKey: here.place.signingKey,
+    });
+    const part = { ...manifest.parts[0]!, bytes: bytes.length, sha256: sha256Of(bytes) };
+    const changed = { [part.name]: bytes, 'manifest.asc': await signed({ parts: [part] }) };
+    expect(await findings(changed)).toEqual([expect.stringMatching(/it is not encrypted to key/)]);
   });
 
   test('is opened with a key that was rotated away, when the newer one does not fit', async () => {

@@ -9,6 +9,7 @@ import type { BackupTarget } from '../../../../src/activities/backups/seal.ts';
 import { transfer } from '../../../../src/activities/backups/transfer.ts';
 import { at, now } from '../../../support/builders.ts';
 import { makeKeys, type TestKeys } from '../../../support/backups.ts';
+import { readPublicKey } from '../../../../src/encryption/keys.ts';
 
 /** A store in memory that keeps what it is given, once. */
 export class MemoryStore implements BackupStore {
@@ -144,6 +145,7 @@ export async function aBackup(
     attempt: 1,
   };
   const transferred = [await transfer(gateway, place, request, signal, () => undefined)];
-  const names = { recipients: ['A'.repeat(40), 'B'.repeat(40)], signer: 'C'.repeat(40) };
+  const read = await Promise.all(place.recipients.map(readPublicKey));
+  const names = { recipients: read.map(({ fingerprint }) => fingerprint), signer: 'C'.repeat(40) };
   await commitBackup(place, names, [], { ...aContent(), transferred }, signal);
 }
