@@ -86,12 +86,12 @@ export const watch = group({
 });
 
 /**
- * Looking at every kind that a cluster has: a hundred requests and more, so a slow API server needs minutes. As patient
- * as the transfers that follow.
+ * Looking at every kind that a cluster has: a hundred requests and more, so a slow API server needs minutes. One that
+ * stays away for an hour is a matter for people: nothing was stored yet.
  */
 export const survey = group({
-  startToCloseTimeout: '30 minutes',
-  scheduleToCloseTimeout: '3 hours',
+  startToCloseTimeout: '20 minutes',
+  scheduleToCloseTimeout: '1 hour',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
