@@ -9,10 +9,13 @@ import {
   type RunReport,
 } from '../contracts/run.ts';
 import { exampleFor } from '../domain/decisions.ts';
+import { pendingWork } from './pending-work.ts';
 import { safeText } from './safe-text.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
 const lookEveryMilliseconds = 300;
+/** Steps come and go quickly; what an activity is at changes within seconds. */
+const looksBetweenWork = 5;
 
 /** Shows a run's steps as they happen until it ends; returns the exit status for its outcome. */
 export async function followRun(client: Client, workflowId: string, json: boolean): Promise<number> {
@@ -24,9 +27,10 @@ export async function followRun(client: Client, workflowId: string, json: boolea
     })
     .catch(() => undefined);
   const shown = new Map<string, string>();
-  while (!(over as boolean)) {
+  for (let look = 1; !(over as boolean); look++) {
     const description = await describe(client, workflowId);
     if (description !== undefined) showNews(description, shown);
+    if (look % looksBetweenWork === 0) showWork(await pendingWork(client, workflowId), shown);
     await delay(lookEveryMilliseconds);
   }
   const report = await ended;
@@ -127,6 +131,19 @@ export function showNews(
   if (shown.get('needs') === `${gate.id}${needs}`) return;
   shown.set('needs', `${gate.id}${needs}`);
   print(needs);
+}
+
+/** Prints what activities say that is new since the last look. */
+export function showWork(
+  work: ReadonlyMap<string, string>,
+  shown: Map<string, string>,
+  print: (line: string) => void = console.error,
+): void {
+  for (const [name, says] of work) {
+    if (shown.get(`work/${name}`) === says) continue;
+    shown.set(`work/${name}`, says);
+    print(`  ${name}: ${safeText(says)}`);
+  }
 }
 
 function howToDecide(workflowId: string, gate: Gate): string[] {

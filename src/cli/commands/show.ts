@@ -2,7 +2,8 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { openClient } from '../environment.ts';
 import { UsageError } from '../exit-codes.ts';
-import { describe, printReport, readReport, showNews } from '../follow-run.ts';
+import { pendingWork } from '../pending-work.ts';
+import { describe, printReport, readReport, showNews, showWork } from '../follow-run.ts';
 
 /** `runbook show`: where a run is, or what it did. */
 export function addShowCommand(program: Command): void {
@@ -30,8 +31,12 @@ async function show(client: Client, workflowId: string, json: boolean): Promise<
   const description = await describe(client, workflowId);
   if (description === undefined)
     throw new Error('the run is open, but no worker answers for it; is one running? (runbook worker)');
-  if (json) console.log(JSON.stringify(description, null, 2));
-  else showNews(description, new Map(), console.log);
+  if (json) {
+    console.log(JSON.stringify(description, null, 2));
+    return;
+  }
+  showNews(description, new Map(), console.log);
+  showWork(await pendingWork(client, workflowId), new Map(), console.log);
 }
 
 /** The status of a run in Temporal. @throws UsageError when there is no such run. */
