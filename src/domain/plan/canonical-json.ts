@@ -12,19 +12,24 @@ declare global {
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (isObject(value)) {
-    if (!isPlain(value)) throw new TypeError('an object of a class is not JSON');
-    const members = Object.keys(value)
-      .filter((key) => value[key] !== undefined)
-      .sort()
-      .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`);
-    return `{${members.join(',')}}`;
-  }
+  if (isObject(value)) return canonicalObject(value);
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError('a number that JSON cannot hold');
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw new TypeError(`a ${typeof value} is not JSON`);
   return text;
+}
+
+/** One text that grows: a backup does this for every object, and lists of parts would be garbage. */
+function canonicalObject(value: Record<string, unknown>): string {
+  if (!isPlain(value)) throw new TypeError('an object of a class is not JSON');
+  let text = '';
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
+    if (member === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+  }
+  return `{${text}}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
