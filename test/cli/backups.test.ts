@@ -145,6 +145,12 @@ describe('backups of a target', () => {
     expect(err).toContain(sentence);
   });
 
+  test('of a target that is not there are bad usage', async () => {
+    const { code, out, err } = await runbook(['backups', 'list', '--target', 'nope'], environment);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('there is no target "nope"; known targets: ');
+  });
+
   test('that are not there are said to be missing', async () => {
     const { code, err } = await run('show', idAt('2020-01-01T00:00:00Z'));
     expect(code).toBe(1);

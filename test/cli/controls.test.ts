@@ -118,7 +118,7 @@ describe('controls and locks on the command line', () => {
   test('a target that is not there is refused by name', async () => {
     for (const line of [['freeze'], ['unfreeze'], ['unlock']]) {
       const ended = await command(...line, '--target', 'nope');
-      expect(ended.code).not.toBe(0);
+      expect(ended.code).toBe(2);
       expect(ended.err).toMatch(/there is no target "nope"/);
     }
   });

@@ -329,8 +329,8 @@ test('the audit key is the one of setup, and is not made anew', async () => {
 test('hostile names and values are refused with a sentence', async () => {
   const bench = new Bench();
   const cases: [string[], number, RegExp][] = [
-    [['create', 'online', '--target', '../../etc/passwd'], 1, /there is no target "\.\.\/\.\.\/etc\/passwd"/],
-    [['create', 'online', '--target', '$(id)'], 1, /there is no target/],
+    [['create', 'online', '--target', '../../etc/passwd'], 2, /there is no target "\.\.\/\.\.\/etc\/passwd"/],
+    [['create', 'online', '--target', '$(id)'], 2, /there is no target/],
     [
       ['create', 'everything', '--target', bench.target],
       2,
@@ -351,7 +351,7 @@ test('hostile names and values are refused with a sentence', async () => {
       2,
       /no terminal to ask/,
     ],
-    [['list', '--target', '../x'], 1, /there is no target/],
+    [['list', '--target', '../x'], 2, /there is no target/],
   ];
   for (const [line, code, sentence] of cases) {
     const ended = await runbook(['keys', ...line], { RUNBOOK_TARGETS: bench.folder });

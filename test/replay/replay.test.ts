@@ -67,7 +67,7 @@ const paths: Record<string, string[]> = {
   ],
   'prune-backups': ['succeeded', 'planned', 'nothing', 'aborted', 'bad-input', 'location-silent'],
   backup: ['succeeded', 'hooks', 'hook-failed'],
-  recover: ['succeeded', 'serves', 'planned', 'rejected', 'partly', 'not-found', 'nothing-to-do'],
+  recover: ['succeeded', 'serves', 'planned', 'rejected', 'aborted', 'partly', 'not-found', 'nothing-to-do'],
   'verify-backup': ['succeeded'],
   'upload-evidence': ['storage-down'],
 };

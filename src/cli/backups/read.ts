@@ -2,7 +2,7 @@ import { readPublicKeys } from '../../activities/backups/keys.ts';
 import { listBackups } from '../../activities/backups/open-backup.ts';
 import { bytesOf } from '../../activities/backups/commit.ts';
 import { surveyBackup, type SurveyedBackup } from '../../activities/pruning/survey.ts';
-import { loadTarget } from '../../activities/targets/profiles.ts';
+import { loadNamedTarget } from '../named-target.ts';
 import { openBackupStores, type BackupStore } from '../../clients/backup-storage.ts';
 import type { Config } from '../../config.ts';
 import { backupFiles, type BackupManifest } from '../../contracts/backup-manifest.ts';
@@ -38,7 +38,7 @@ export async function withLocations<T>(
   asked: { target?: string; location?: string },
   work: (opened: OpenedLocations) => Promise<T>,
 ): Promise<T> {
-  const { profile } = await loadTarget(config.targetsFolder, asked.target, config.defaultTarget);
+  const { profile } = await loadNamedTarget(config.targetsFolder, asked.target, config.defaultTarget);
   if (profile.backup === undefined)
     throw new UsageError(`profile ${profile.target} has no section backup; docs/runbooks/backup.md has one`);
   const all = openBackupStores(profile.backup, config.storage);

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { loadTarget } from '../../activities/targets/profiles.ts';
+import { loadNamedTarget } from '../named-target.ts';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import { readConfig, type Config } from '../../config.ts';
 import type { BackupKeyKind } from '../../contracts/backup-keys.ts';
@@ -61,7 +61,7 @@ export function addKeysCommand(program: Command): void {
 async function open(target: string): Promise<{ config: Config; profile: TargetProfile }> {
   preferLocalStack(say);
   const config = readConfig(process.env);
-  return { config, profile: (await loadTarget(config.targetsFolder, target, undefined)).profile };
+  return { config, profile: (await loadNamedTarget(config.targetsFolder, target, undefined)).profile };
 }
 
 async function create(

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { askAboutHolder } from '../../activities/locks/holder-state.ts';
 import { getLease, writeLease } from '../../activities/locks/lease.ts';
-import { listTargets, loadTarget } from '../../activities/targets/profiles.ts';
+import { listTargets } from '../../activities/targets/profiles.ts';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import { createKubernetesGateway, type KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import { connectClient } from '../../clients/temporal/connection.ts';
@@ -20,6 +20,7 @@ import {
 import { preferLocalStack } from '../environment.ts';
 import { messageOf } from '../../local/wait.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+import { loadNamedTarget } from '../named-target.ts';
 
 interface FreezeOptions {
   target?: string;
@@ -97,7 +98,7 @@ async function writeAll(
   });
   const { targetsFolder } = readConfig(process.env);
   const writeOne = async (name: string): Promise<Done> => {
-    const target = await loadTarget(targetsFolder, name, undefined);
+    const target = await loadNamedTarget(targetsFolder, name, undefined);
     const former = await withCluster(target, (gateway) => write(gateway, target, update));
     return { target: name, state: say(former) };
   };
@@ -141,7 +142,7 @@ async function unlock(name: string, force: boolean): Promise<Done> {
     console.error(line);
   });
   const { targetsFolder } = readConfig(process.env);
-  const target = await loadTarget(targetsFolder, name, undefined);
+  const target = await loadNamedTarget(targetsFolder, name, undefined);
   return await withCluster(target, async (gateway) => {
     const signal = AbortSignal.timeout(answerWithinMilliseconds);
     const { holder, leftover, faults } = readLease(await getLease(gateway, target, signal));

@@ -1,5 +1,6 @@
 import { readPublicKeyFile } from '../../activities/key-file.ts';
-import { listTargets, loadTarget } from '../../activities/targets/profiles.ts';
+import { listTargets } from '../../activities/targets/profiles.ts';
+import { loadNamedTarget } from '../named-target.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { Config } from '../../config.ts';
 import { auditNames } from '../../contracts/audit.ts';
@@ -42,7 +43,7 @@ export async function listKeys(config: Config, only: string | undefined, now: Da
 /** One broken profile must not hide the keys of the others. */
 async function profileOf(config: Config, name: string, strictly: boolean): Promise<TargetProfile | string> {
   try {
-    return (await loadTarget(config.targetsFolder, name, undefined)).profile;
+    return (await loadNamedTarget(config.targetsFolder, name, undefined)).profile;
   } catch (error) {
     if (strictly) throw error;
     return messageOf(error);
