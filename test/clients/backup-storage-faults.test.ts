@@ -1,22 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { openBackupStore, type BackupStore } from '../../src/clients/backup-storage.ts';
 import type { BackupLocation } from '../../src/contracts/backup-policy.ts';
-import { refuse, startScriptedStore, type ScriptedStore } from './support/scripted-store.ts';
+import {
+  refuse,
+  startScriptedStore,
+  useStoreCredentials,
+  type ScriptedStore,
+} from './support/scripted-store.ts';
 
-const former = { ...process.env };
 let store: ScriptedStore;
 let backups: BackupStore;
 
-beforeAll(() => {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' });
-});
-
-afterAll(() => {
-  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])
-    if (former[name] === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = former[name];
-});
+useStoreCredentials();
 
 beforeEach(async () => {
   store = await startScriptedStore();

@@ -1,20 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createObjectStorage, type ObjectStorage } from '../../src/clients/object-storage.ts';
-import { startScriptedStore, type ScriptedStore } from './support/scripted-store.ts';
+import { startScriptedStore, useStoreCredentials, type ScriptedStore } from './support/scripted-store.ts';
 
-const former = { ...process.env };
 let store: ScriptedStore;
 let storage: ObjectStorage;
 
-beforeAll(() => {
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' });
-});
-
-afterAll(() => {
-  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])
-    if (former[name] === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = former[name];
-});
+useStoreCredentials();
 
 beforeEach(async () => {
   store = await startScriptedStore();

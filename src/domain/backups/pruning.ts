@@ -9,6 +9,7 @@ import {
   type Strange,
 } from '../../contracts/prune-backups.ts';
 import type { ReportTable } from '../../contracts/run.ts';
+import { counted } from '../text.ts';
 import { bytesInWords } from './describe.ts';
 import { decideRetention, type RetainedBackup } from './retention.ts';
 
@@ -135,8 +136,4 @@ export function addRemovals(removals: readonly Removal[]): Removal {
     }),
     { backups: 0, objects: 0, bytes: 0, uploads: 0, locked: [] },
   );
-}
-
-function counted(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

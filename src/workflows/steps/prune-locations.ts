@@ -1,6 +1,7 @@
 import type { LocationPlan, Removal } from '../../contracts/prune-backups.ts';
 import type { Target } from '../../contracts/target.ts';
 import { describeRemovals, locationNames } from '../../domain/backups/pruning.ts';
+import { counted } from '../../domain/text.ts';
 import { prune } from '../activity-options.ts';
 import { explain } from '../run/failures.ts';
 import type { Run } from '../run/run.ts';
@@ -45,7 +46,7 @@ export async function removeOldBackups(
   return await inEach(run, plans, said, async ({ location, remove }, removing) => {
     for (let from = 0; from < remove.length; from += backupsAtOnce) {
       const backupIds = remove.slice(from, from + backupsAtOnce);
-      const what = `${backupIds.length} backup${backupIds.length === 1 ? '' : 's'}`;
+      const what = counted(backupIds.length, 'backup');
       await removing(what, () =>
         prune(`Remove ${what} from ${location}`).removeBackups({ target, location, backupIds }),
       );

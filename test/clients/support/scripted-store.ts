@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
@@ -178,4 +179,18 @@ function xml(response: ServerResponse, body: string): void {
 
 function etagOf(body: Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
+}
+
+/** The store asks for none; the SDK sends no request without. For the tests of the file that calls it. */
+export function useStoreCredentials(): void {
+  const former = { ...process.env };
+  beforeAll(() => {
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' });
+  });
+
+  afterAll(() => {
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])
+      if (former[name] === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = former[name];
+  });
 }
