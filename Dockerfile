@@ -18,7 +18,7 @@ RUN npm ci --ignore-scripts --omit=dev
 FROM node:24.21.0-slim
 ENV NODE_ENV=production
 # What keeps the worker small: bin/bootstrap.mjs tells why.
-ENV NODE_OPTIONS=--max-semi-space-size=4 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=1048576
+ENV NODE_OPTIONS=--max-semi-space-size=8 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=1048576
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY --from=build /build/dist dist

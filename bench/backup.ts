@@ -35,44 +35,36 @@ export async function benchBackup(endpoints: StackEndpoints): Promise<void> {
         args: [{ target: nameOf(count) }],
       });
 
-    console.log(`\nbackup of ${few} Secrets of 1 KiB, seconds (${rounds} rounds, in turn)`);
-    const ours: number[] = [];
-    const transfers: number[] = [];
-    const seeds: number[] = [];
-    let cost: Cost | undefined;
-    for (let round = 0; round < rounds; round++) {
-      const measured = await worker.measure(() => run('backup', few));
-      ours.push(measured.seconds);
-      transfers.push(secondsOf(measured.result, 'Store the objects'));
-      ({ cost } = measured);
-      seeds.push(await seedPipeline(endpoints, folder, few, 'secrets'));
-    }
-    row('backup, the whole run (this project)', ours);
-    row('  of which storing the objects', transfers);
-    row('kubectl get -o yaml | gpg --symmetric', seeds);
-    console.log(`  ratio of the medians: ${(median(seeds) / median(ours)).toFixed(1)}`);
-    tell(`${few} objects`, cost);
+    const inTurn = async (count: number, what: string, resources: string): Promise<void> => {
+      console.log(`\nbackup of ${what}, seconds (${rounds} rounds, in turn)`);
+      const ours: number[] = [];
+      const transfers: number[] = [];
+      const seeds: number[] = [];
+      let cost: Cost | undefined;
+      for (let round = 0; round < rounds; round++) {
+        const measured = await worker.measure(() => run('backup', count));
+        ours.push(measured.seconds);
+        transfers.push(secondsOf(measured.result, 'Store the objects'));
+        ({ cost } = measured);
+        seeds.push(await seedPipeline(endpoints, folder, count, resources));
+      }
+      row('backup, the whole run (this project)', ours);
+      row('  of which storing the objects', transfers);
+      row('kubectl get -o yaml | gpg --symmetric', seeds);
+      console.log(`  ratio of the medians: ${(median(seeds) / median(ours)).toFixed(1)}`);
+      tell(`${count} objects`, cost);
+    };
+
+    await inTurn(few, `${few} Secrets of 1 KiB`, 'secrets');
     const large = await worker.measure(() => run('backup', many));
     console.log(`  ${many} objects: ${large.seconds.toFixed(2)} s`);
     tell(`${many} objects`, large.cost);
     const verified = await worker.measure(() => run('verifyBackup', few));
     console.log(`  verifying ${few} objects: ${verified.seconds.toFixed(2)} s`);
-    console.log(
-      `\nbackup of ${mixed.objects} objects of ${mixed.kinds} kinds, seconds (${rounds} rounds, in turn)`,
-    );
-    await prepare(gateway, folder, keys, mixed.objects, (namespace) => createMixed(gateway, namespace));
-    const ofMixed: number[] = [];
-    const seedsOfMixed: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const measured = await worker.measure(() => run('backup', mixed.objects));
-      ofMixed.push(measured.seconds);
-      ({ cost } = measured);
-      seedsOfMixed.push(await seedPipeline(endpoints, folder, mixed.objects, mixedResources));
-    }
-    row('backup, the whole run (this project)', ofMixed);
-    row('kubectl get -o yaml | gpg --symmetric', seedsOfMixed);
-    console.log(`  ratio of the medians: ${(median(seedsOfMixed) / median(ofMixed)).toFixed(1)}`);
-    tell(`${mixed.objects} objects`, cost);
+
+    const { objects, kinds } = mixed;
+    await prepare(gateway, folder, keys, objects, (namespace) => createMixed(gateway, namespace));
+    await inTurn(objects, `${objects} objects of ${kinds} kinds`, mixedResources);
     await worker.stop();
   } finally {
     await connection.close();

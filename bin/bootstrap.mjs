@@ -52,7 +52,7 @@ export function nodeBinary() {
  * peak and costs no time that could be measured (docs/benchmarks.md). The Dockerfile has the same.
  */
 export const workerProcess = {
-  flags: ['--max-semi-space-size=4'],
+  flags: ['--max-semi-space-size=8'],
   env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '1048576' },
 };
 

@@ -17,6 +17,7 @@ import {
   type VerifyMessageResult,
 } from 'openpgp';
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import {
   clockToleranceMilliseconds,
   config as readingConfig,
@@ -74,13 +75,39 @@ const chunkBytes = 64 * 1024;
 /** Headers of packets, and the signature. */
 const mostPacketBytes = 64 * 1024;
 
+/** Keys that were read, unlocked and tried once, which takes longer than to seal a small file. */
+export interface Sealer {
+  /** Fingerprint of the key that signs. */
+  signer: string;
+  /**
+   * Encrypted to every recipient and signed, in one binary message. Sealing twice gives two different messages, both
+   * good. Holds the plaintext and the sealed message in memory, and no third copy.
+   */
+  seal: (plain: Uint8Array) => Promise<Uint8Array>;
+  /** As {@link signClear}. */
+  sign: (text: string) => Promise<string>;
+}
+
 /**
- * Encrypted to every recipient and signed, in one binary message. Keys are armored texts. Sealing twice gives two
- * different messages, both good. Holds the plaintext and the sealed message in memory, and no third copy.
+ * Opens keys for one activity, which lets go of them at its end.
  * @throws KeyUnusable: one that cannot be read or opened, that expired, was revoked, or may not do what it should
  */
-export async function sealMessage(plain: Uint8Array, keys: SealingKeys): Promise<Uint8Array> {
-  const { signingKeys, encryptionKeys } = await readSealing(keys);
+export async function openSealer({ recipients, signingKey }: SealingKeys): Promise<Sealer> {
+  const signingKeys = await signingKeyOf(signingKey);
+  const encryptionKeys = await readAll(recipients, 'recipient');
+  for (const key of encryptionKeys) await refuseUnfitRecipient(key);
+  return {
+    signer: fingerprintOf(signingKeys).fingerprint,
+    seal: (plain) => seal(plain, signingKeys, encryptionKeys),
+    sign: (text) => signText(text, signingKeys),
+  };
+}
+
+async function seal(
+  plain: Uint8Array,
+  signingKeys: PrivateKey,
+  encryptionKeys: PublicKey[],
+): Promise<Uint8Array> {
   const message = await createMessage({ binary: streamOf(plain) });
   const sealed: unknown = await encrypt({
     message,
@@ -92,24 +119,6 @@ export async function sealMessage(plain: Uint8Array, keys: SealingKeys): Promise
     config: writing,
   });
   return await collect(sealed as AsyncIterable<Uint8Array>, sealedBytes(plain.length));
-}
-
-/**
- * Whether something could be sealed with these keys now; returns the fingerprint of the one that signs.
- * @throws KeyUnusable as `sealMessage` does
- */
-export async function checkSealingKeys(keys: SealingKeys): Promise<string> {
-  return fingerprintOf((await readSealing(keys)).signingKeys).fingerprint;
-}
-
-async function readSealing({
-  recipients,
-  signingKey,
-}: SealingKeys): Promise<{ signingKeys: PrivateKey; encryptionKeys: PublicKey[] }> {
-  const signingKeys = await signingKeyOf(signingKey);
-  const encryptionKeys = await readAll(recipients, 'recipient');
-  for (const key of encryptionKeys) await refuseUnfitRecipient(key);
-  return { signingKeys, encryptionKeys };
 }
 
 /**
@@ -156,10 +165,13 @@ export async function openMessage(
  * @throws KeyUnusable; TypeError for a text that would not survive: blanks at the end of a line, carriage returns, or none
  */
 export async function signClear(text: string, key: PrivateKeyText): Promise<string> {
+  return await signText(text, await signingKeyOf(key));
+}
+
+async function signText(text: string, signingKeys: PrivateKey): Promise<string> {
   const message = await createCleartextMessage({ text });
   if (message.getText() !== text)
     throw new TypeError('a text with blanks at the end of a line cannot be clear-signed');
-  const signingKeys = await signingKeyOf(key);
   return writtenOut(await sign({ message, signingKeys, format: 'object', config: writing }));
 }
 
@@ -326,7 +338,9 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream(
     {
-      pull(controller) {
+      async pull(controller) {
+        // The library never lets go of the thread by itself: a large message would hold up everything else.
+        await setImmediate();
         if (at >= bytes.length) {
           controller.close();
           return;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { KeyList } from '../../src/cli/keys/list.ts';
 import { makeKeyPair } from '../../src/encryption/key-pairs.ts';
-import { openMessage, sealMessage } from '../../src/encryption/messages.ts';
+import { openMessage, openSealer } from '../../src/encryption/messages.ts';
 import { narrowWorker, withUser } from '../activities/support/narrow-worker.ts';
 import { Place } from '../activities/support/place.ts';
 import { runbook, type Ended } from '../support/command.ts';
@@ -163,10 +163,11 @@ test('an online key that is rotated keeps the key before, with its passphrase: o
     bench.read(`keys/${bench.target}-online.asc`),
   ];
   const former = await bench.secret();
-  const sealed = await sealMessage(Buffer.from('an old part'), {
+  const { seal } = await openSealer({
     recipients: [online],
     signingKey: { armored: former['signing.asc'] ?? '' },
   });
+  const sealed = await seal(Buffer.from('an old part'));
   await bench.setSecret({ 'online.passphrase': 'canary' });
 
   const next = await bench.create('online', '--rotate');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import {
   MessageRefused,
   openMessage,
-  sealMessage,
+  openSealer,
   signClear,
   verifyClear,
 } from '../../src/encryption/messages.ts';
@@ -54,10 +54,11 @@ describeWithGnuPg('the same messages with GnuPG', () => {
     'gpg opens what was sealed here with the %s key alone, and calls the signature good',
     async (name) => {
       const plain = randomBytes(200_000);
-      const sealed = await sealMessage(plain, {
+      const { seal } = await openSealer({
         recipients: [online.publicKey, escrow.publicKey],
         signingKey: { armored: signing.privateKey },
       });
+      const sealed = await seal(plain);
       const gpg = ring();
       gpg.run(['--import'], { online, escrow }[name].privateKey);
       gpg.run(['--import'], signing.publicKey);
@@ -76,10 +77,8 @@ describeWithGnuPg('the same messages with GnuPG', () => {
 
   test.each(['ed', 'rsa'])('gpg opens what was sealed to and signed by its own %s key', async (name) => {
     const key = { armored: sender.privateKey(name) };
-    const sealed = await sealMessage(Buffer.from('for gpg'), {
-      recipients: [sender.publicKey(name)],
-      signingKey: key,
-    });
+    const { seal } = await openSealer({ recipients: [sender.publicKey(name)], signingKey: key });
+    const sealed = await seal(Buffer.from('for gpg'));
     expect(sender.run(['--decrypt'], Buffer.from(sealed)).toString()).toBe('for gpg');
     const opened = await openMessage(sealed, { privateKey: key, signers: [sender.publicKey(name)] }, 100);
     expect(Buffer.from(opened.plain).toString()).toBe('for gpg');

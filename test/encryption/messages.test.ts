@@ -15,7 +15,7 @@ import { KeyUnusable } from '../../src/encryption/keys.ts';
 import {
   MessageRefused,
   openMessage,
-  sealMessage,
+  openSealer,
   type PrivateKeyText,
 } from '../../src/encryption/messages.ts';
 import { makeKeyPair, type KeyPair } from './support/keys.ts';
@@ -37,10 +37,11 @@ beforeAll(async () => {
 });
 
 async function sealing(bytes: Uint8Array, { recipients = [online, escrow], signer = signing } = {}) {
-  return await sealMessage(bytes, {
+  const { seal } = await openSealer({
     recipients: recipients.map(({ publicKey }) => publicKey),
     signingKey: { armored: signer.privateKey },
   });
+  return await seal(bytes);
 }
 
 async function opening(
@@ -246,7 +247,7 @@ describe('a signing key', () => {
     const signers = [key.publicKey.armor()];
     expect((await opening(old, { signers })).plain).toEqual(plain);
     const text: PrivateKeyText = { armored: key.privateKey.armor() };
-    expect(await refusalOf(sealMessage(plain, { recipients: [online.publicKey], signingKey: text }))).toBe(
+    expect(await refusalOf(openSealer({ recipients: [online.publicKey], signingKey: text }))).toBe(
       `the signing key ${key.publicKey.getFingerprint().toUpperCase()} is expired`,
     );
   });
@@ -318,7 +319,7 @@ describe('keys that cannot be used', () => {
     });
     const text = { armored: signing.privateKey };
     const recipients = [online.publicKey];
-    const cases: [Parameters<typeof sealMessage>[1], RegExp][] = [
+    const cases: [Parameters<typeof openSealer>[0], RegExp][] = [
       [{ recipients: [], signingKey: text }, /^no key of a recipient was given$/],
       [
         { recipients: [...recipients, signOnly.publicKey], signingKey: text },
@@ -336,7 +337,7 @@ describe('keys that cannot be used', () => {
         /^the signing key [0-9A-F]{40} is expired$/,
       ],
     ];
-    for (const [keys, sentence] of cases) expect(await refusalOf(sealMessage(plain, keys))).toMatch(sentence);
+    for (const [keys, sentence] of cases) expect(await refusalOf(openSealer(keys))).toMatch(sentence);
   });
 
   test('to open are named with what is wrong; a passphrase opens a locked one', async () => {

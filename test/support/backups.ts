@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupKeyNames } from '../../src/contracts/backup-keys.ts';
 import { fieldManager, lockNamespace } from '../../src/contracts/names.ts';
+import type { SealingKeys } from '../../src/encryption/messages.ts';
 import { openGateway } from './stack.ts';
 
 /** An OpenPGP key, armored. */
@@ -33,6 +34,14 @@ export async function makeKeys(): Promise<TestKeys> {
   const [signing, online, escrow] = await Promise.all(['signing', 'online', 'escrow'].map(aKey));
   if (signing === undefined || online === undefined || escrow === undefined) throw new Error('no keys');
   return { signing, online, escrow };
+}
+
+/** What a worker seals with. */
+export function sealingKeysOf({ signing, online, escrow }: TestKeys): SealingKeys {
+  return {
+    recipients: [online.publicKey, escrow.publicKey],
+    signingKey: { armored: signing.privateKey },
+  };
 }
 
 /** The section `backup` of a profile with these keys, whose public parts are put where it says. */

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createGzip, type Gzip } from 'node:zlib';
-import { pack, type Pack } from 'tar-stream';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { blockBytes, padded, tarBytesOf, writeTarHeader } from './tar-header.ts';
 
-/** Level 1: for JSON, higher ones cost time and save next to nothing. */
-const gzipLevel = 1;
+const compress = promisify(gzip);
 
 /** What a finished archive is. */
 export interface Archive {
@@ -11,92 +10,94 @@ export interface Archive {
   plainBytes: number;
 }
 
-/** Every write is a job for another thread: the small ones of a tar archive would wait more than they work. */
+/** Large enough that nothing is gained by compressing it as a part of more. */
 const pieceBytes = 256 * 1024;
-const mostPieces = 4;
 
-/** A gzipped stream that is kept in memory: what goes in is bounded by whoever writes it. */
+/**
+ * Level 1: for JSON, higher ones cost time and save next to nothing. Room for all that comes of a piece: else it is
+ * compressed a little at a time.
+ */
+const options = { level: 1, chunkSize: pieceBytes };
+
+/** More at once would only wait: Node has four threads for it. */
+const mostPieces = 6;
+
+/**
+ * A gzip file that is kept in memory: what goes in is bounded by whoever writes it. Its pieces are members of their own
+ * (RFC 1952 allows a row of them), compressed at the same time: one after the other, a backup would wait for them.
+ */
 class Zipped {
-  readonly #gzip: Gzip = createGzip({ level: gzipLevel, chunkSize: pieceBytes });
-  readonly #chunks: Buffer[] = [];
-  readonly #ended: Promise<unknown>;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  /** What is to be compressed next, filled up to `#end`. */
+  #piece = Buffer.allocUnsafe(pieceBytes);
+  #end = 0;
+  readonly #members: Promise<Buffer>[] = [];
+  #running = 0;
+  #tellRoom: () => void = () => undefined;
   plainBytes = 0;
 
-  constructor() {
-    this.#gzip.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
-    this.#ended = once(this.#gzip, 'end');
-    // Whoever asks for the bytes meets the error.
-    this.#ended.catch(() => undefined);
-  }
-
-  write(bytes: Buffer): void {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    this.plainBytes += bytes.length;
-    if (this.#waitingBytes >= pieceBytes) this.#flush();
+  /** Has `fill` write exactly so many bytes into a buffer, from a place on. */
+  write(bytes: number, fill: (into: Buffer, start: number) => void): void {
+    if (this.#end + bytes > this.#piece.length) this.#next(Math.max(bytes, pieceBytes));
+    fill(this.#piece, this.#end);
+    this.#end += bytes;
+    this.plainBytes += bytes;
   }
 
   /** Undefined, or what to wait for: several pieces are still to be compressed. */
-  room(): Promise<unknown> | undefined {
-    return this.#gzip.writableLength > mostPieces * pieceBytes ? once(this.#gzip, 'drain') : undefined;
+  room(): Promise<void> | undefined {
+    if (this.#running < mostPieces) return undefined;
+    return new Promise((resolve) => {
+      this.#tellRoom = resolve;
+    });
   }
 
   async finish(): Promise<Archive> {
-    this.#flush();
-    this.#gzip.end();
-    await this.#ended;
-    return { bytes: Buffer.concat(this.#chunks), plainBytes: this.plainBytes };
+    this.#next(0);
+    return { bytes: Buffer.concat(await Promise.all(this.#members)), plainBytes: this.plainBytes };
   }
 
-  #flush(): void {
-    this.#gzip.write(Buffer.concat(this.#waiting));
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+  #next(bytes: number): void {
+    this.#running += 1;
+    const member = compress(this.#piece.subarray(0, this.#end), options).finally(() => {
+      this.#running -= 1;
+      this.#tellRoom();
+    });
+    // Whoever asks for the bytes meets the error.
+    member.catch(() => undefined);
+    this.#members.push(member);
+    this.#piece = Buffer.allocUnsafe(bytes);
+    this.#end = 0;
   }
 }
 
 /** A gzipped tar archive of small files. */
 export class TarGzip {
-  readonly #pack: Pack = pack();
   readonly #zipped = new Zipped();
-  readonly #packed: Promise<unknown>;
   #entries = 0;
-
-  constructor() {
-    this.#pack.on('data', (data) => {
-      this.#zipped.write(data as Buffer);
-    });
-    this.#packed = once(this.#pack, 'end');
-    this.#packed.catch(() => undefined);
-  }
 
   get entries(): number {
     return this.#entries;
   }
 
-  /** What one more file would add to the archive. */
-  static sizeOf(content: Uint8Array): number {
-    // A header, the content in whole blocks, and room for a second header with a long name.
-    return 3 * 512 + Math.ceil(content.length / 512) * 512;
+  get plainBytes(): number {
+    return this.#zipped.plainBytes;
   }
 
-  /** All files have one time and owner, so that equal content gives equal archives. */
-  async add(name: string, content: Buffer): Promise<void> {
+  /** Names are ASCII. Wait for what comes back, if something does, before adding more. */
+  add(name: string, content: string | Buffer, bytes = Buffer.byteLength(content)): Promise<void> | undefined {
     this.#entries += 1;
-    await new Promise<void>((resolve, reject) => {
-      this.#pack.entry({ name, size: content.length, mode: 0o600, mtime: new Date(0) }, content, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
+    this.#zipped.write(tarBytesOf(name, bytes), (into, start) => {
+      const at = writeTarHeader(into, start, name, bytes);
+      if (typeof content === 'string') into.write(content, at);
+      else content.copy(into, at);
+      into.fill(0, at + bytes, at + padded(bytes));
     });
-    await this.#zipped.room();
+    return this.#zipped.room();
   }
 
   async finish(): Promise<Archive> {
-    this.#pack.finalize();
-    await this.#packed;
+    const end = 2 * blockBytes;
+    this.#zipped.write(end, (into, start) => into.fill(0, start, start + end));
     return await this.#zipped.finish();
   }
 }
@@ -114,10 +115,11 @@ export class LinesGzip {
     return this.#lines;
   }
 
-  async add(line: string): Promise<void> {
+  add(line: string): Promise<void> | undefined {
     this.#lines += 1;
-    this.#zipped.write(Buffer.from(`${line}\n`));
-    await this.#zipped.room();
+    const text = `${line}\n`;
+    this.#zipped.write(Buffer.byteLength(text), (into, start) => into.write(text, start));
+    return this.#zipped.room();
   }
 
   async finish(): Promise<Archive> {

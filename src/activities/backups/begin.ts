@@ -8,7 +8,7 @@ import { takeSnapshot, type Snapshot } from './read/snapshot.ts';
 import { keyOf, type BackupTarget } from './seal.ts';
 
 /**
- * Writes who makes the backup, so that pruning can ask Temporal about it, then finds out what there is. Reading apart
+ * Writes who makes the backup, so that pruning can ask Temporal about it, and finds out what there is. Reading apart
  * from that one file. Idempotent: the file follows from the run alone.
  */
 export async function beginBackup(
@@ -19,7 +19,7 @@ export async function beginBackup(
 ): Promise<Snapshot> {
   const { begun, namespace, exclude } = asked;
   const content = canonicalJson(begun);
-  await Promise.all(
+  const writing = Promise.all(
     place.stores.map(async (store) => {
       const key = keyOf(place, backupFiles.run);
       const result = await storing(signal, `write to ${store.name}`, () =>
@@ -36,5 +36,6 @@ export async function beginBackup(
       );
     }),
   );
-  return await takeSnapshot(gateway, { namespace, exclude }, signal);
+  const [snapshot] = await Promise.all([takeSnapshot(gateway, { namespace, exclude }, signal), writing]);
+  return snapshot;
 }

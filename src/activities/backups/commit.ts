@@ -3,7 +3,6 @@ import type { CollectedLogs, CommittedBackup, HookOutcome, Transferred } from '.
 import type { RunRef } from '../../contracts/run-ref.ts';
 import type { Target } from '../../contracts/target.ts';
 import { renderSigned } from '../../domain/backups/manifest.ts';
-import { signClear } from '../../encryption/messages.ts';
 import type { BackupStore } from '../../clients/backup-storage.ts';
 import { failure } from '../failures.ts';
 import { storing } from './failures.ts';
@@ -42,7 +41,7 @@ export async function commitBackup(
   signal: AbortSignal,
 ): Promise<CommittedBackup> {
   const manifest = manifestOf(place, names, content);
-  const file = await signClear(renderSigned(manifest), place.signingKey);
+  const file = await place.sealer.sign(renderSigned(manifest));
   const key = keyOf(place, backupFiles.manifest);
   for (const store of place.stores) {
     const result = await storing(signal, `write the manifest to ${store.name}`, () =>

@@ -55,10 +55,9 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
     work: (place: BackupTarget, policy: BackupPolicy, publicKeys: BackupPublicKeys) => Promise<T>,
   ): Promise<T> =>
     withStores({ target, bucket }, async (stores, policy) => {
-      const sealing = await readSealingKeys(gatewayFor(target), targetsFolder, target, policy, signal);
-      const { publicKeys, signingKey } = sealing;
-      const { recipients } = publicKeys;
-      const place = { target: target.profile.target, backupId, stores, recipients, signingKey };
+      const gateway = gatewayFor(target);
+      const { publicKeys, sealer } = await readSealingKeys(gateway, targetsFolder, target, policy, signal);
+      const place = { target: target.profile.target, backupId, stores, sealer };
       return await work(place, policy, publicKeys);
     });
 

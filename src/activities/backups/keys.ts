@@ -6,7 +6,7 @@ import { lockNamespace } from '../../contracts/names.ts';
 import type { Target } from '../../contracts/target.ts';
 import { fitsPublicKey } from '../../encryption/key-pairs.ts';
 import { KeyUnusable } from '../../encryption/keys.ts';
-import { checkSealingKeys, type PrivateKeyText, type SealingKeys } from '../../encryption/messages.ts';
+import { openSealer, type PrivateKeyText, type Sealer, type SealingKeys } from '../../encryption/messages.ts';
 import { describeKeyState, keyStateOf } from '../../domain/backups/key-state.ts';
 import { failure } from '../failures.ts';
 import { readPublicKeyFile, type PublicKeyFile } from '../key-file.ts';
@@ -96,7 +96,7 @@ function expiring(kind: BackupKeyKind, { fingerprint, ...facts }: PublicKeyFile)
 /** What a new backup is sealed with. */
 export interface BackupSealing {
   publicKeys: BackupPublicKeys;
-  signingKey: PrivateKeyText;
+  sealer: Sealer;
 }
 
 /**
@@ -114,9 +114,10 @@ export async function readSealingKeys(
   const publicKeys = await readPublicKeys(targetsFolder, keys);
   const [signingKey] = await readBackupKeys(gateway, target, 'signing', signal);
   if (signingKey === undefined) throw failure('NotFound', howToMake('signing', target));
-  const signer = await checked({ recipients: publicKeys.recipients, signingKey });
+  const sealer = await opened({ recipients: publicKeys.recipients, signingKey });
+  const { signer } = sealer;
   const [expected] = publicKeys.fingerprints.signing;
-  if (signer === expected) return { publicKeys, signingKey };
+  if (signer === expected) return { publicKeys, sealer };
   throw failure(
     'InvalidProfile',
     `backup.keys.signing: the first key is ${expected ?? 'none'}, but workers sign with ${signer}; put the public file of that one first, as runbook keys create said`,
@@ -150,9 +151,9 @@ async function fits(key: PrivateKeyText, publicKey: string): Promise<boolean> {
   }
 }
 
-async function checked(keys: SealingKeys): Promise<string> {
+async function opened(keys: SealingKeys): Promise<Sealer> {
   try {
-    return await checkSealingKeys(keys);
+    return await openSealer(keys);
   } catch (error) {
     if (!(error instanceof KeyUnusable)) throw error;
     throw failure(

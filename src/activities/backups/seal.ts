@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { BackupStore } from '../../clients/backup-storage.ts';
 import { backupFiles, type StoredFile } from '../../contracts/backup-manifest.ts';
-import { sealMessage, type PrivateKeyText } from '../../encryption/messages.ts';
+import type { Sealer } from '../../encryption/messages.ts';
 import { failure } from '../failures.ts';
 import { storing } from './failures.ts';
 
@@ -10,9 +10,7 @@ export interface BackupTarget {
   target: string;
   backupId: string;
   stores: BackupStore[];
-  /** Armored public keys. */
-  recipients: string[];
-  signingKey: PrivateKeyText;
+  sealer: Sealer;
 }
 
 /** So many attempts of one transfer are no accident: somebody writes into the folder. */
@@ -38,7 +36,7 @@ export async function storeSealed(
   attempt: number,
   signal: AbortSignal,
 ): Promise<StoredFile> {
-  const sealed = await sealMessage(plain, { recipients: place.recipients, signingKey: place.signingKey });
+  const sealed = await place.sealer.seal(plain);
   signal.throwIfAborted();
   for (let number = attempt; number < attempt + mostAttempts; number++) {
     const name = nameOf(number);

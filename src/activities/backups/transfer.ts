@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import { stringifyLossless } from '../../clients/kubernetes/lossless-json.ts';
 import type {
@@ -18,6 +19,7 @@ import { failure } from '../failures.ts';
 import { LinesGzip, TarGzip } from './archive.ts';
 import { readKind, type Snapshot, type SnapshotKind } from './read/snapshot.ts';
 import { sha256Of, storeSealed, type BackupTarget } from './seal.ts';
+import { tarBytesOf } from './tar-header.ts';
 
 /** Plaintext of one file: bounds memory here and for whoever opens it. */
 const mostPlainBytes = 8 * 1024 * 1024;
@@ -92,6 +94,8 @@ async function readOne(
       seen = { resourceVersion: item.resourceVersion, consistency: item.consistency };
       for (const object of item.objects) await writer.add(kind, object);
       writer.tell();
+      // Pages that wait already would follow without a pause, and nothing else were read or written meanwhile.
+      await setImmediate();
     }
   }
   if (seen !== undefined) writer.end(kind, seen, writer.objects - before);
@@ -117,7 +121,6 @@ class TransferWriter {
   /** The part that is sealed and stored while the next one is read; more at once would only cost memory. */
   #storing: Promise<void> = Promise.resolve();
   #tar = new TarGzip();
-  #tarBytes = 0;
   #partKinds = new Set<string>();
   #pending: Omit<IndexEntry, 'part'>[] = [];
   #lines = new LinesGzip();
@@ -143,13 +146,12 @@ class TransferWriter {
 
   async add(kind: SnapshotKind, object: KubernetesObject): Promise<void> {
     const { stored, dropped } = storedForm(object, kind);
-    const content = Buffer.from(canonicalJson(stored));
-    const size = TarGzip.sizeOf(content);
-    if (this.#tarBytes + size > mostPlainBytes) await this.#storePart();
+    const content = canonicalJson(stored);
+    const bytes = Buffer.byteLength(content);
     const path = archivePath(kind, object);
+    if (this.#tar.plainBytes + tarBytesOf(path, bytes) > mostPlainBytes) await this.#storePart();
     const { name, namespace } = object.metadata;
-    await this.#tar.add(path, content);
-    this.#tarBytes += size;
+    await this.#tar.add(path, content, bytes);
     this.#partKinds.add(kindName(kind));
     this.#objects += 1;
     this.#pending.push({
@@ -188,7 +190,6 @@ class TransferWriter {
     if (this.#tar.entries === 0) return;
     const full = { tar: this.#tar, entries: this.#pending, kinds: [...this.#partKinds].sort() };
     this.#tar = new TarGzip();
-    this.#tarBytes = 0;
     this.#pending = [];
     this.#partKinds = new Set();
     await this.#storing;

@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { BackupStore } from '../../clients/backup-storage.ts';
 import type { PlannedObject, StoredDetails } from '../../contracts/recovery.ts';
-import { sealMessage } from '../../encryption/messages.ts';
+import { openSealer } from '../../encryption/messages.ts';
 import { storing } from '../backups/failures.ts';
 import { sha256Of } from '../backups/seal.ts';
 import { failure } from '../failures.ts';
@@ -83,7 +83,8 @@ export async function storeFormer(
   lines: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const sealed = await sealMessage(gzipSync(lines.map((line) => `${line}\n`).join('')), sealing);
+  const { seal } = await openSealer(sealing);
+  const sealed = await seal(gzipSync(lines.map((line) => `${line}\n`).join('')));
   await storing(signal, `write the former state to ${store.name}`, () =>
     store.putOnce(key, sealed, 'application/pgp-encrypted', signal),
   );

@@ -8,7 +8,7 @@ import type { BackupRef } from '../../contracts/recovery.ts';
 import type { Target } from '../../contracts/target.ts';
 import { isJsonObject } from '../../domain/recovery/edit.ts';
 import { kindKey } from '../../domain/recovery/kinds.ts';
-import type { PrivateKeyText } from '../../encryption/messages.ts';
+import type { SealingKeys } from '../../encryption/messages.ts';
 import { readBackupKeys, readPublicKeys } from '../backups/keys.ts';
 import {
   openManifest,
@@ -37,7 +37,7 @@ export interface Source {
   /** Entries by part, then by path. */
   parts: ReadonlyMap<string, ReadonlyMap<string, IndexEntry>>;
   /** Seals what this run keeps of the cluster's former state. */
-  sealing: { recipients: string[]; signingKey: PrivateKeyText };
+  sealing: SealingKeys;
 }
 
 /** The backup section of a profile. @throws InvalidProfile when there is none */

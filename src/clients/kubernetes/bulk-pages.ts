@@ -15,7 +15,10 @@ export interface PagesQuery extends Pick<ListQuery, 'namespace' | 'labelSelector
 }
 
 /** So large a page is parsed in some ten milliseconds, and a worker holds several of them. */
-const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Pages that may wait for whoever reads them: he is slow at times, and the server should not be idle then. */
+const PAGES_AHEAD = 2;
 
 /** A page that turns out larger is not read to its end but asked for again with fewer objects. */
 const LONGEST_PAGE_BYTES = 32 * 1024 * 1024;
@@ -37,7 +40,8 @@ type Call = <T>(
 ) => Promise<T>;
 
 /**
- * Reads a whole kind page by page, with pages as large as the size of the objects allows.
+ * Reads a whole kind page by page, with pages as large as the size of the objects allows. Unless the caller limits them,
+ * some are read ahead.
  *
  * @throws {@link KubernetesError} with status 410 when the server no longer has that state.
  */
@@ -47,44 +51,66 @@ export async function* bulkPages(
   resource: ApiResource,
   query: PagesQuery & CallOptions,
 ): AsyncGenerator<ObjectPage, void, undefined> {
-  const operation = describe('LIST', resource, query.namespace ?? '');
-  const path = collectionPath(operation, resource, query.namespace);
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(query.signal === undefined ? [] : [query.signal])]);
-  const ask = (limit: number, continueToken: string | undefined): Promise<string | undefined> =>
-    call(operation, { ...query, signal }, (bounded) => {
-      const parameters = parametersFor(query, limit, continueToken);
-      const request = { operation, path, query: parameters, signal: bounded };
-      return readBounded(transport, request, query.metadataOnly ?? false);
-    });
-  let limit = query.limit ?? FIRST_LIMIT;
-  let continueToken: string | undefined;
-  let asked = ask(limit, continueToken);
+  const pages = pagesInTurn(transport, call, resource, { ...query, signal });
+  // Whoever limits pages may want one only.
+  if (query.limit !== undefined) {
+    yield* pages;
+    return;
+  }
   try {
-    for (;;) {
-      const text = await asked;
-      if (text === undefined) {
-        if (limit === 1) throw invalidResponse(operation, 'one object alone is too large');
-        limit = Math.max(1, Math.floor(limit / 8));
-        asked = ask(limit, continueToken);
-        continue;
-      }
-      const page = toPage(operation, resource, text);
-      ({ continueToken } = page);
-      if (continueToken === undefined) {
-        yield page;
-        return;
-      }
-      limit = query.limit ?? nextLimit(limit, text.length, page.items.length);
-      // Whoever limits pages may want one only. Everybody else gets the next one while they work on this one.
-      if (query.limit === undefined) asked = ask(limit, continueToken);
-      // An error is met when its page is wanted.
-      asked.catch(() => undefined);
-      yield page;
-      if (query.limit !== undefined) asked = ask(limit, continueToken);
-    }
+    yield* readAhead(pages, PAGES_AHEAD);
   } finally {
     stop.abort();
+  }
+}
+
+/** A generator works off what it is asked for in turn, whether or not somebody waits for it. */
+async function* readAhead<T>(
+  source: AsyncGenerator<T, void, undefined>,
+  most: number,
+): AsyncGenerator<T, void, undefined> {
+  const next = (): Promise<IteratorResult<T, void>> => {
+    const asked = source.next();
+    // An error is met when its item is wanted.
+    asked.catch(() => undefined);
+    return asked;
+  };
+  const asked = Array.from({ length: most }, next);
+  for (let first = asked.shift(); first !== undefined; first = asked.shift()) {
+    const { done, value } = await first;
+    if (done === true) return;
+    asked.push(next());
+    yield value;
+  }
+}
+
+async function* pagesInTurn(
+  transport: Transport,
+  call: Call,
+  resource: ApiResource,
+  query: PagesQuery & CallOptions,
+): AsyncGenerator<ObjectPage, void, undefined> {
+  const operation = describe('LIST', resource, query.namespace ?? '');
+  const path = collectionPath(operation, resource, query.namespace);
+  let limit = query.limit ?? FIRST_LIMIT;
+  let continueToken: string | undefined;
+  for (;;) {
+    const parameters = parametersFor(query, limit, continueToken);
+    const text = await call(operation, query, (signal) =>
+      readBounded(transport, { operation, path, query: parameters, signal }, query.metadataOnly ?? false),
+    );
+    if (text === undefined) {
+      if (limit === 1) throw invalidResponse(operation, 'one object alone is too large');
+      limit = Math.max(1, Math.floor(limit / 8));
+      continue;
+    }
+    const page = toPage(operation, resource, text);
+    ({ continueToken } = page);
+    limit = query.limit ?? nextLimit(limit, text.length, page.items.length);
+    yield page;
+    if (continueToken === undefined) return;
   }
 }
 

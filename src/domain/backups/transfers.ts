@@ -6,11 +6,13 @@ export const mostTransfers = 8;
 
 /**
  * Divides kinds among transfers, so that each has about as many objects. A kind stays whole: its pages can only be read
- * one after the other. Always the same for the same kinds in the same order.
+ * one after the other. The small ones beside a large one get no more transfers than they are worth, whatever its size.
+ * Always the same for the same kinds in the same order.
  */
 export function divide<K extends { estimate: number }>(kinds: readonly K[]): K[][] {
-  const total = kinds.reduce((sum, { estimate }) => sum + estimate, 0);
-  const count = Math.min(mostTransfers, Math.max(1, Math.ceil(total / worthATransfer)));
+  const small = kinds.filter(({ estimate }) => estimate < worthATransfer);
+  const ofSmall = Math.ceil(small.reduce((sum, { estimate }) => sum + estimate, 0) / worthATransfer);
+  const count = Math.min(mostTransfers, Math.max(1, kinds.length - small.length + ofSmall));
   const transfers = Array.from({ length: count }, () => ({ objects: 0, kinds: [] as K[] }));
   for (const kind of [...kinds].sort((left, right) => right.estimate - left.estimate)) {
     const emptiest = transfers.reduce((least, one) => (one.objects < least.objects ? one : least));

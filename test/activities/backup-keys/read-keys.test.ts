@@ -225,8 +225,8 @@ describe('the public keys that a profile names', () => {
       readSealingKeys(clusterWith({ 'signing.asc': signing }), folder, target, { keys: named }, signal);
 
     test('with the private key of the first that may sign', async () => {
-      const { publicKeys, signingKey } = await sealing(pairs.get('a')?.privateKey ?? '');
-      expect(signingKey).toEqual({ armored: pairs.get('a')?.privateKey });
+      const { publicKeys, sealer } = await sealing(pairs.get('a')?.privateKey ?? '');
+      expect(sealer.signer).toBe(pairs.get('a')?.fingerprint);
       expect(publicKeys.recipients).toHaveLength(2);
     });
 

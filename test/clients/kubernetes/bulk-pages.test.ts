@@ -83,7 +83,7 @@ describe('the size of pages', () => {
 
   test('shrinks for large objects, down to one', async () => {
     api.answer = inTurn(
-      (_request, response) => sendJson(response, 200, pageOf(4, 1024 * 1024)),
+      (_request, response) => sendJson(response, 200, pageOf(4, 512 * 1024)),
       (_request, response) => sendJson(response, 200, pageOf(1, 8 * 1024 * 1024)),
       (_request, response) => sendJson(response, 200, listOf([], '7')),
     );

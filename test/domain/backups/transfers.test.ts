@@ -36,6 +36,20 @@ describe('kinds are divided among transfers', () => {
     ]);
   });
 
+  // Regression: three dozen small objects had three transfers, since there were ten thousand Secrets beside them.
+  test('small kinds beside a large one share one transfer', () => {
+    const small = [kind('pods', 20), kind('services', 10), kind('roles', 3)];
+    expect(divide([...small, kind('secrets', 100_000)])).toEqual([[kind('secrets', 100_000)], small]);
+  });
+
+  test.each([
+    ['under what is worth a transfer', 2499, 1],
+    ['exactly that', 2500, 2],
+    ['over it', 2501, 2],
+  ])('one kind beside a small one: %s', (_, objects, transfers) => {
+    expect(divide([kind('secrets', objects), kind('pods', 1)])).toHaveLength(transfers);
+  });
+
   test('no transfer is empty, and none there are without kinds', () => {
     expect(divide([kind('secrets', 100_000)])).toEqual([[kind('secrets', 100_000)]]);
     expect(divide([])).toEqual([]);

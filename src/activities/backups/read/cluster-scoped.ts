@@ -13,6 +13,7 @@ import {
   type RoleFact,
 } from '../../../domain/backups/cluster-scoped-needs.ts';
 import { isBuiltIn } from '../../../domain/backups/kinds.ts';
+import { inParallel } from './in-parallel.ts';
 import type { KindItem, SnapshotKind } from './read-kind.ts';
 
 /** What to look through, and how to read it. */
@@ -39,8 +40,7 @@ const rounds = 5;
 /** The cluster-scoped objects that a namespace needs, by kind and name; only those that exist. */
 export async function findClusterScoped(search: Search): Promise<Found> {
   const looking = new Looking(search);
-  await looking.throughNamespace();
-  await looking.throughKindsThatNameIt();
+  await looking.throughAll();
   await looking.forNamed();
   await looking.forDefinitions();
   return looking.found();
@@ -59,30 +59,41 @@ class Looking {
     this.#kinds = new Map(search.cluster.map((kind) => [kindKey(kind.apiVersion, kind.kind), kind]));
   }
 
+  /** In an order that does not follow from which answer came first: the namespace, then as the server has them. */
   found(): Found {
-    const kinds = [...this.#names].flatMap(([key, names]) => {
-      const kind = this.#kinds.get(key);
-      if (kind === undefined || names.size === 0) return [];
+    const order = ['/Namespace', ...this.#kinds.keys()];
+    const kinds = [...new Set(order)].flatMap((key) => {
+      const [kind, names] = [this.#kinds.get(key), this.#names.get(key)];
+      if (kind === undefined || names === undefined) return [];
       return [{ ...kind, estimate: names.size, names: [...names].sort() }];
     });
     return { kinds, missing: this.#missing };
   }
 
-  async throughNamespace(): Promise<void> {
-    await this.#keep('/Namespace', [this.#search.namespace]);
-    for (const kind of this.#search.namespaced) {
-      if (kindsWithoutReferences.has(kindKey(kind.apiVersion, kind.kind))) continue;
-      for await (const object of this.#objects(kind)) addNeeds(this.#needs, object);
-    }
+  /** Everything in the namespace, and what names the namespace. */
+  async throughAll(): Promise<void> {
+    const referring = this.#search.namespaced.filter(
+      ({ apiVersion, kind }) => !kindsWithoutReferences.has(kindKey(apiVersion, kind)),
+    );
+    await inParallel(
+      [
+        () => this.#keep('/Namespace', [this.#search.namespace]),
+        ...kindsThatNameNamespaces.map((key) => () => this.#thatNameIt(key)),
+        ...referring.map((kind) => () => this.#named(kind)),
+      ],
+      (look) => look(),
+    );
   }
 
-  async throughKindsThatNameIt(): Promise<void> {
-    for (const key of kindsThatNameNamespaces) {
-      const kind = this.#kinds.get(key);
-      if (kind === undefined) continue;
-      for await (const object of this.#objects(kind))
-        if (namesNamespace(this.#needs, object)) this.#add(key, object);
-    }
+  async #named(kind: SnapshotKind): Promise<void> {
+    for await (const object of this.#objects(kind)) addNeeds(this.#needs, object);
+  }
+
+  async #thatNameIt(key: string): Promise<void> {
+    const kind = this.#kinds.get(key);
+    if (kind === undefined) return;
+    for await (const object of this.#objects(kind))
+      if (namesNamespace(this.#needs, object)) this.#add(key, object);
   }
 
   /** What was named, what that names, and so on. */

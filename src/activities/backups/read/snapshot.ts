@@ -8,6 +8,7 @@ import { groupOf } from '../../../domain/backups/archive-path.ts';
 import { leavesOutGroup, reasonWithoutKind } from '../../../domain/backups/exclusions.ts';
 import { isBuiltIn, kindsToRead } from '../../../domain/backups/kinds.ts';
 import { findClusterScoped } from './cluster-scoped.ts';
+import { inParallel } from './in-parallel.ts';
 import { missingFor } from './missing.ts';
 import { readKind, type Asked, type SnapshotKind } from './read-kind.ts';
 
@@ -27,9 +28,6 @@ export interface Snapshot {
   expiring?: string[];
 }
 
-/** Requests at a time: a small API server serves other people, too. */
-const atOnce = 8;
-
 /**
  * Finds what there is to back up of a namespace: every kind that the API server has, each in its preferred version,
  * with its number of objects; and the objects of the cluster that those in the namespace need. What cannot be read is
@@ -45,8 +43,11 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   const apis = await gateway.servedApis({ signal });
   const served = kindsToRead(apis.resources);
-  const { resourceVersion, missing: withoutNamespace } = await findMoment(gateway, served, asked, signal);
-  const aggregated = await aggregatedVersions(gateway, served, signal);
+  const [{ resourceVersion, missing: withoutNamespace }, aggregated, serverVersion] = await Promise.all([
+    findMoment(gateway, served, asked, signal),
+    aggregatedVersions(gateway, served, signal),
+    versionOf(gateway, signal),
+  ]);
   const kinds = served
     .filter(
       ({ apiVersion, kind }) => reasonWithoutKind(groupOf(apiVersion), kind, asked.exclude) === undefined,
@@ -59,10 +60,14 @@ export async function takeSnapshot(
     cluster: kinds.filter(({ namespaced }) => !namespaced),
     read: (kind) => readKind(gateway, { resourceVersion }, kind, asked, signal),
   });
-  const missing = [...withoutNamespace, ...unavailable(apis, asked), ...counted.missing, ...cluster.missing];
+  // In the order of their names, not of the answers.
+  const found = [...counted.missing, ...cluster.missing].sort((one, other) =>
+    one.what < other.what ? -1 : 1,
+  );
+  const missing = [...withoutNamespace, ...unavailable(apis, asked), ...found];
   return {
     resourceVersion,
-    serverVersion: await versionOf(gateway, signal),
+    serverVersion,
     kinds: [...cluster.kinds, ...counted.kinds],
     missing: [...new Map(missing.map((one) => [one.what, one])).values()],
   };
@@ -189,7 +194,6 @@ async function count(
       }
     },
   );
-  missing.sort((left, right) => (left.what < right.what ? -1 : 1));
   return { kinds: counted.filter(({ estimate }) => estimate > 0), missing };
 }
 
@@ -209,18 +213,6 @@ async function countOne(
     },
   );
   return items.length + remaining;
-}
-
-/** The results in the order of the items. */
-async function inParallel<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  const queue = items.entries();
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (const [index, item] of queue) results[index] = await work(item);
-    }),
-  );
-  return results;
 }
 
 const versionSchema = z.object({ gitVersion: z.string().max(100) });

@@ -5,7 +5,7 @@ import { openManifest, type OpeningKeys } from '../../../../src/activities/backu
 import { filesBeside, readBack } from '../../../../src/activities/backups/verify.ts';
 import type { BackupManifest } from '../../../../src/contracts/backup-manifest.ts';
 import { renderSigned } from '../../../../src/domain/backups/manifest.ts';
-import { sealMessage, signClear, verifyClear } from '../../../../src/encryption/messages.ts';
+import { openSealer, verifyClear, signClear } from '../../../../src/encryption/messages.ts';
 import { aKey } from '../../../support/backups.ts';
 import { seeded } from '../../../support/builders.ts';
 import { sha256Of } from '../../../../src/activities/backups/seal.ts';
@@ -57,7 +57,7 @@ function flipped(bytes: Uint8Array, position: number, bit = 1): Uint8Array {
 /** A manifest that says something else, signed with the right key: what a thief of that key could write. */
 async function signed(change: Partial<BackupManifest>): Promise<Uint8Array> {
   const text = renderSigned({ ...manifest, ...change });
-  return Buffer.from(await signClear(text, here.place.signingKey));
+  return Buffer.from(await here.place.sealer.sign(text));
 }
 
 test('a backup that nobody touched is good', async () => {
@@ -90,8 +90,7 @@ describe('the manifest', () => {
 
   test('of an older backup, put in this place, is refused by name', async () => {
     const older = await aPlace('20250301-030000-0a1b2c3d');
-    const place = { ...older.place, signingKey: here.place.signingKey };
-    await aBackup({ place });
+    await aBackup({ place: { ...older.place, sealer: here.place.sealer }, sealing: here.sealing });
     const bytes = older.store.files.get('backups/shop/20250301-030000-0a1b2c3d/manifest.asc');
     expect(await findings({ 'manifest.asc': bytes })).toEqual([
       expect.stringMatching(/it is the manifest of another backup: shop\/20250301/),
@@ -145,8 +144,7 @@ describe('a part', () => {
 
   test('swapped with that of another backup of the same target is refused', async () => {
     const other = await aPlace('20260302-030000-0a1b2c3d');
-    const place = { ...other.place, recipients: here.place.recipients, signingKey: here.place.signingKey };
-    await aBackup({ place });
+    await aBackup({ place: { ...other.place, sealer: here.place.sealer }, sealing: here.sealing });
     const { name } = manifest.parts[0]!;
     const bytes = other.store.files.get(`backups/shop/20260302-030000-0a1b2c3d/${name}`);
     expect(await findings({ [name]: bytes })).toEqual([expect.stringMatching(/bytes|SHA-256/)]);
@@ -172,10 +170,8 @@ describe('a part', () => {
 
   test('encrypted to somebody else, whatever the manifest says, is refused', async () => {
     const stranger = await aKey('stranger');
-    const bytes = await sealMessage(Buffer.from('x'), {
-      recipients: [stranger.publicKey],
-      signingKey: here.place.signingKey,
-    });
+    const { seal } = await openSealer({ ...here.sealing, recipients: [stranger.publicKey] });
+    const bytes = await seal(Buffer.from('x'));
     const part = { ...manifest.parts[0]!, bytes: bytes.length, sha256: sha256Of(bytes) };
     const changed = { [part.name]: bytes, 'manifest.asc': await signed({ parts: [part] }) };
     expect(await findings(changed)).toEqual([expect.stringMatching(/it is not encrypted to key/)]);
@@ -192,8 +188,7 @@ describe('what a thief of the signing key could write', () => {
   /** The backup with another first part, whose hash and size the manifest vouches for. */
   async function withPart(plain: Uint8Array, plainBytes: number): Promise<string[]> {
     const [part] = manifest.parts;
-    const { recipients, signingKey } = here.place;
-    const bytes = await sealMessage(plain, { recipients, signingKey });
+    const bytes = await here.place.sealer.seal(plain);
     const changed = { ...part!, bytes: bytes.length, sha256: sha256Of(bytes), plainBytes };
     return await findings({ [part!.name]: bytes, 'manifest.asc': await signed({ parts: [changed] }) });
   }

@@ -8,7 +8,8 @@ import type { SnapshotKind } from '../../../../src/activities/backups/read/snaps
 import type { BackupTarget } from '../../../../src/activities/backups/seal.ts';
 import { transfer } from '../../../../src/activities/backups/transfer.ts';
 import { at, now } from '../../../support/builders.ts';
-import { makeKeys, type TestKeys } from '../../../support/backups.ts';
+import { makeKeys, sealingKeysOf, type TestKeys } from '../../../support/backups.ts';
+import { openSealer, type SealingKeys } from '../../../../src/encryption/messages.ts';
 import { readPublicKey } from '../../../../src/encryption/keys.ts';
 
 /** A store in memory that keeps what it is given, once. */
@@ -100,19 +101,15 @@ export async function aPlace(backupId = '20260301-030000-0a1b2c3d'): Promise<{
   place: BackupTarget;
   store: MemoryStore;
   keys: TestKeys;
+  sealing: SealingKeys;
   opening: OpeningKeys;
 }> {
   const keys = await makeKeys();
   const store = new MemoryStore();
-  const place = {
-    target: 'shop',
-    backupId,
-    stores: [store],
-    recipients: [keys.online.publicKey, keys.escrow.publicKey],
-    signingKey: { armored: keys.signing.privateKey },
-  };
+  const sealing = sealingKeysOf(keys);
+  const place = { target: 'shop', backupId, stores: [store], sealer: await openSealer(sealing) };
   const opening = { privateKeys: [{ armored: keys.online.privateKey }], signers: [keys.signing.publicKey] };
-  return { place, store, keys, opening };
+  return { place, store, keys, sealing, opening };
 }
 
 /** Everything about a backup but what was transferred. */
@@ -132,7 +129,7 @@ export function aContent(): Omit<BackupContent, 'transferred'> {
 
 /** A whole small backup in memory. */
 export async function aBackup(
-  { place }: { place: BackupTarget },
+  { place, sealing }: { place: BackupTarget; sealing: SealingKeys },
   objects: KubernetesObject[] = [configMap('a'), configMap('b'), configMap('c')],
 ): Promise<void> {
   const gateway = listingGateway(() => [objects]);
@@ -145,7 +142,7 @@ export async function aBackup(
     attempt: 1,
   };
   const transferred = [await transfer(gateway, place, request, signal, () => undefined)];
-  const read = await Promise.all(place.recipients.map(readPublicKey));
+  const read = await Promise.all(sealing.recipients.map(readPublicKey));
   const names = { recipients: read.map(({ fingerprint }) => fingerprint), signer: 'C'.repeat(40) };
   await commitBackup(place, names, [], { ...aContent(), transferred }, signal);
 }

@@ -28,9 +28,11 @@ import type {
 import type { Proof } from '../../../../src/contracts/run.ts';
 import type { Target } from '../../../../src/contracts/target.ts';
 import { backupIdOf } from '../../../../src/domain/backups/names.ts';
+import { openSealer } from '../../../../src/encryption/messages.ts';
 import { addOutcomes } from '../../../../src/domain/recovery/describe.ts';
 import { restoreOrder } from '../../../../src/domain/recovery/order.ts';
 import { waitFor } from '../../../../src/local/wait.ts';
+import { sealingKeysOf } from '../../../support/backups.ts';
 import { stack, unique } from '../../../support/stack.ts';
 import { holder, Place } from '../../support/place.ts';
 import { act, anEnvironment } from '../../support/run-activity.ts';
@@ -136,13 +138,11 @@ export class RecoveryPlace {
       const startedAt = new Date(Date.now() + this.#backups * 1000).toISOString();
       const run = { workflowId: 'backup', firstRunId: `0000000${this.#backups}-0000`, procedure: 'backup' };
       const backupId = backupIdOf(run, startedAt);
-      const { signing, online, escrow } = this.#keys;
       const place = {
         target: this.name,
         backupId,
         stores: [store],
-        recipients: [online.publicKey, escrow.publicKey],
-        signingKey: { armored: signing.privateKey },
+        sealer: await openSealer(sealingKeysOf(this.#keys)),
       };
       const asked = { namespace: this.name, exclude: [] };
       const snapshot = await takeSnapshot(this.gateway, asked, never);
@@ -165,7 +165,7 @@ export class RecoveryPlace {
         recipients: [fingerprints.online, fingerprints.escrow],
         signer: fingerprints.signing[0]!,
       };
-      await commitBackup(place, names, [signing.publicKey], content, never);
+      await commitBackup(place, names, [this.#keys.signing.publicKey], content, never);
       return (await this.choose(backupId)).backup;
     } finally {
       store.close();
