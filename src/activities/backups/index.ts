@@ -16,6 +16,7 @@ import { collectLogs } from './collect-logs.ts';
 import { commitBackup, type BackupContent } from './commit.ts';
 import {
   checkOnlineKey,
+  describeExpiring,
   readBackupKeys,
   readPublicKeys,
   readSealingKeys,
@@ -88,7 +89,7 @@ export function createBackupActivities({ gatewayFor, targetsFolder, bucket, runs
           const begun = { run, at: startedAt, ...(await whereRunsAre(runs)) };
           const asked = { begun, namespace, exclude };
           const snapshot = await beginBackup(gateway, { target: name, backupId, stores }, asked, signal);
-          const { expiring } = publicKeys;
+          const expiring = describeExpiring(publicKeys, target);
           return expiring.length === 0 ? snapshot : { ...snapshot, expiring };
         }),
       ),

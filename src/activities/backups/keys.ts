@@ -44,8 +44,8 @@ export interface BackupPublicKeys {
   /** Armored: what a backup is encrypted to. */
   recipients: string[];
   fingerprints: { signing: string[]; online: string; escrow: string };
-  /** Those without which new backups end within the month, in a sentence each. */
-  expiring: string[];
+  /** Those without which new backups end within the month, and what is to be said of each. */
+  expiring: { kind: BackupKeyKind; state: string }[];
 }
 
 /**
@@ -85,12 +85,20 @@ export async function readPublicKeys(
 }
 
 /** Soon, or by now: what has expired is refused where it is used. */
-function expiring(kind: BackupKeyKind, { fingerprint, ...facts }: PublicKeyFile): string[] {
+function expiring(
+  kind: BackupKeyKind,
+  { fingerprint, ...facts }: PublicKeyFile,
+): BackupPublicKeys['expiring'] {
   const state = keyStateOf(facts, new Date());
   if (state !== 'expiring') return [];
-  return [
-    `make another ${kind} key (runbook keys create ${kind} --rotate): ${fingerprint} ${describeKeyState(state, facts.expiresAt) ?? ''}`,
-  ];
+  return [{ kind, state: `${fingerprint} ${describeKeyState(state, facts.expiresAt) ?? ''}` }];
+}
+
+/** What people have to do about keys that expire soon, in a sentence each. */
+export function describeExpiring({ expiring }: BackupPublicKeys, target: Target): string[] {
+  return expiring.map(
+    ({ kind, state }) => `make another ${kind} key (${commandFor(kind, target)} --rotate): ${state}`,
+  );
 }
 
 /** What a new backup is sealed with. */
@@ -217,6 +225,6 @@ function howToMake(which: ClusterKey, target: Target): string {
   return `make it with: ${commandFor(which, target)}`;
 }
 
-function commandFor(which: ClusterKey, { profile }: Target): string {
+function commandFor(which: BackupKeyKind, { profile }: Target): string {
   return `runbook keys create ${which} --target ${profile.target}`;
 }

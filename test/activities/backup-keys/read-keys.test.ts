@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   checkOnlineKey,
+  describeExpiring,
   readBackupKeys,
   readPublicKeys,
   readSealingKeys,
@@ -189,10 +190,10 @@ describe('the public keys that a profile names', () => {
     const [soon, later] = [await validDays('soon', 29), await validDays('later', 31)];
     const old = { ...keys, signing: [keys.signing[0] ?? '', soon], online: later };
     expect((await readPublicKeys(folder, old)).expiring).toEqual([]);
-    const { expiring } = await readPublicKeys(folder, { ...keys, online: soon });
-    expect(expiring).toEqual([
+    const read = await readPublicKeys(folder, { ...keys, online: soon });
+    expect(describeExpiring(read, target)).toEqual([
       expect.stringMatching(
-        /^make another online key \(runbook keys create online --rotate\): [0-9A-F]{40} expires at \d{4}-\d\d-\d\d; no backup/,
+        /^make another online key \(runbook keys create online --target shop --rotate\): [0-9A-F]{40} expires at \d{4}-\d\d-\d\d; no backup/,
       ),
     ]);
   });
