@@ -9,8 +9,7 @@ import type { GroupOutcome, RecoveryPlan } from '../../../src/contracts/recovery
 import { waitFor } from '../../../src/local/wait.ts';
 import { kubectlIn, stack, unique } from '../../support/stack.ts';
 import { act, anEnvironment, failureOf } from '../support/run-activity.ts';
-import { RecoveryPlace } from './support/recovery-place.ts';
-import { Webhook } from './support/webhook.ts';
+import { onlyConfigMaps, RecoveryPlace } from './support/recovery-place.ts';
 
 let recovery: RecoveryPlace;
 
@@ -21,14 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await recovery.close();
 });
-
-const configMap = (
-  name: string,
-  data: Record<string, string> = { a: '1' },
-  more: Record<string, unknown> = {},
-) => recovery.place.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data, ...more });
-const refOf = (name: string) => recovery.place.ref(name, 'v1', 'ConfigMap');
-const only = (...names: string[]) => ({ only: { kinds: ['ConfigMap'], names } });
 
 /** A gateway whose creates are counted, and fail as if the network were gone once there were so many. */
 function failingAfter(
@@ -77,10 +68,10 @@ describe('a restore that is interrupted', () => {
   const names = Array.from({ length: count }, (_, index) => `many-${index}`);
 
   test('goes on where its last heartbeat was, and writes nothing twice', async () => {
-    await Promise.all(names.map((name) => configMap(name)));
+    await Promise.all(names.map((name) => recovery.configMap(name)));
     const backup = await recovery.backUp();
     await kubectlIn(recovery.name)('delete', 'configmap', ...names);
-    const plan = await recovery.plan(backup, only(...names));
+    const plan = await recovery.plan(backup, onlyConfigMaps(...names));
     expect(plan.counts.create).toBe(count);
 
     const first = failingAfter(recovery.gateway, 40);
@@ -132,10 +123,10 @@ describe('what was exchanged between verification and restore', () => {
   };
 
   beforeAll(async () => {
-    await configMap('exchanged');
+    await recovery.configMap('exchanged');
     const backup = await recovery.backUp();
-    await recovery.remove(refOf('exchanged'));
-    plan = await recovery.plan(backup, only('exchanged'));
+    await recovery.remove(recovery.configMapRef('exchanged'));
+    plan = await recovery.plan(backup, onlyConfigMaps('exchanged'));
   });
 
   const restore = () =>
@@ -188,10 +179,10 @@ describe('what was exchanged between verification and restore', () => {
 
 describe('an object that exists and differs', () => {
   test('is updated as the plan saw it, its former state is kept, and a second attempt changes nothing', async () => {
-    await configMap('changed');
+    await recovery.configMap('changed');
     const backup = await recovery.backUp();
     await kubectlIn(recovery.name)('patch', 'configmap', 'changed', '-p', '{"data":{"a":"2","b":"3"}}');
-    const plan = await recovery.plan(backup, { ...only('changed'), onConflict: 'update' });
+    const plan = await recovery.plan(backup, { ...onlyConfigMaps('changed'), onConflict: 'update' });
     expect(await recovery.verdictOf(plan, 'ConfigMap', 'changed')).toMatchObject({
       verdict: 'update',
       changes: [
@@ -215,11 +206,11 @@ describe('an object that exists and differs', () => {
   });
 
   test('and was written since the plan was made is not overwritten', async () => {
-    await configMap('moved');
+    await recovery.configMap('moved');
     const backup = await recovery.backUp();
     const kubectl = kubectlIn(recovery.name);
     await kubectl('patch', 'configmap', 'moved', '-p', '{"data":{"a":"2"}}');
-    const plan = await recovery.plan(backup, { ...only('moved'), onConflict: 'update' });
+    const plan = await recovery.plan(backup, { ...onlyConfigMaps('moved'), onConflict: 'update' });
     await kubectl('patch', 'configmap', 'moved', '-p', '{"data":{"a":"9"}}');
     const outcome = await recovery.restore(plan);
     expect(outcome).toMatchObject({ written: 0, troubles: 1 });
@@ -228,13 +219,13 @@ describe('an object that exists and differs', () => {
   });
 
   test('and cannot be changed is a conflict, or is deleted and made anew where people want that', async () => {
-    await configMap('fixed', { a: '1' }, { immutable: true });
+    await recovery.configMap('fixed', { a: '1' }, { immutable: true });
     const backup = await recovery.backUp();
-    await recovery.remove(refOf('fixed'));
-    await configMap('fixed', { a: '2' }, { immutable: true });
-    const stays = await recovery.plan(backup, { ...only('fixed'), onConflict: 'update' });
+    await recovery.remove(recovery.configMapRef('fixed'));
+    await recovery.configMap('fixed', { a: '2' }, { immutable: true });
+    const stays = await recovery.plan(backup, { ...onlyConfigMaps('fixed'), onConflict: 'update' });
     expect(await recovery.verdictOf(stays, 'ConfigMap', 'fixed')).toMatchObject({ verdict: 'conflict' });
-    const plan = await recovery.plan(backup, { ...only('fixed'), onConflict: 'replace' });
+    const plan = await recovery.plan(backup, { ...onlyConfigMaps('fixed'), onConflict: 'replace' });
     expect(plan.summary.join('\n')).toContain('DELETED AND MADE ANEW: 1 ConfigMap (fixed)');
     expect(await recovery.restore(plan)).toMatchObject({ written: 1, troubles: 0 });
     expect((await recovery.get('ConfigMap', 'fixed'))['data']).toEqual({ a: '1' });
@@ -242,11 +233,14 @@ describe('an object that exists and differs', () => {
 });
 
 test('a name that somebody took since the plan was made stays theirs, and the others are restored', async () => {
-  await Promise.all([configMap('taken'), configMap('free')]);
+  await Promise.all([recovery.configMap('taken'), recovery.configMap('free')]);
   const backup = await recovery.backUp();
-  await Promise.all([recovery.remove(refOf('taken')), recovery.remove(refOf('free'))]);
-  const plan = await recovery.plan(backup, only('taken', 'free'));
-  await configMap('taken', { theirs: 'yes' });
+  await Promise.all([
+    recovery.remove(recovery.configMapRef('taken')),
+    recovery.remove(recovery.configMapRef('free')),
+  ]);
+  const plan = await recovery.plan(backup, onlyConfigMaps('taken', 'free'));
+  await recovery.configMap('taken', { theirs: 'yes' });
   const outcome = await recovery.restore(plan);
   expect(outcome).toMatchObject({ written: 1, troubles: 1 });
   expect(outcome.first[0]).toContain('somebody made another object of this name');
@@ -257,123 +251,13 @@ test.each([
   ['a name', { kinds: ['ConfigMap'], names: ['no-such-map'] }],
   ['a label', { labels: { app: 'no-such-app' } }],
 ])('a selection by %s that no object fits is refused, not taken for done', async (_, selection) => {
-  await configMap(unique('there'));
+  await recovery.configMap(unique('there'));
   const backup = await recovery.backUp();
   await expect(recovery.plan(backup, { only: selection })).rejects.toThrow(
     /^only: no object of backup \S+ fits all that it asks for/,
   );
   const namespace = { kinds: ['Namespace'] };
   await expect(recovery.plan(backup, { only: namespace })).resolves.toMatchObject({ objects: 0 });
-});
-
-test('what admission refuses is the trouble of one object', async () => {
-  const name = unique('refuse');
-  await Promise.all([configMap('refused'), configMap('admitted')]);
-  const backup = await recovery.backUp();
-  await Promise.all([recovery.remove(refOf('refused')), recovery.remove(refOf('admitted'))]);
-  const plan = await recovery.plan(backup, only('refused', 'admitted'));
-  const group = 'admissionregistration.k8s.io/v1';
-  const policy = { apiVersion: group, kind: 'ValidatingAdmissionPolicy', namespace: '', name };
-  const binding = { apiVersion: group, kind: 'ValidatingAdmissionPolicyBinding', namespace: '', name };
-  const matchLabels = { 'kubernetes.io/metadata.name': recovery.name };
-  await recovery.gateway.create(
-    {
-      apiVersion: group,
-      kind: policy.kind,
-      metadata: { name },
-      spec: {
-        matchConstraints: {
-          namespaceSelector: { matchLabels },
-          resourceRules: [
-            { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] },
-          ],
-        },
-        validations: [{ expression: "object.metadata.name != 'refused'" }],
-      },
-    },
-    { fieldManager: 'test' },
-  );
-  await recovery.gateway.create(
-    {
-      apiVersion: group,
-      kind: binding.kind,
-      metadata: { name },
-      spec: { policyName: name, validationActions: ['Deny'] },
-    },
-    { fieldManager: 'test' },
-  );
-  try {
-    // The server takes the policy up a moment later.
-    await waitFor(
-      () =>
-        recovery.gateway
-          .create(
-            { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'refused', namespace: recovery.name } },
-            { fieldManager: 'test', dryRun: true },
-          )
-          .then(
-            () => undefined,
-            () => true,
-          ),
-      { what: 'the policy to refuse', timeoutMilliseconds: 30_000 },
-    );
-    const outcome = await recovery.restore(plan);
-    expect(outcome).toMatchObject({ written: 1, troubles: 1 });
-    expect(outcome.first[0]).toContain('ConfigMap');
-    expect(outcome.first[0]).toContain('/refused: ');
-    expect(outcome.first[0]).toContain(`admission policy ${name} refused it`);
-    await expect(recovery.get('ConfigMap', 'admitted')).resolves.toBeDefined();
-  } finally {
-    await recovery.remove(binding);
-    await recovery.remove(policy);
-  }
-});
-
-describe('a webhook', () => {
-  const tryTo = (name: string) =>
-    recovery.gateway.create(
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: recovery.name } },
-      { fieldManager: 'test', dryRun: true },
-    );
-
-  test('that refuses an object, or is not there, is the trouble of that object, and is named', async () => {
-    await Promise.all([configMap('bad'), configMap('good')]);
-    const backup = await recovery.backUp();
-    await Promise.all([recovery.remove(refOf('bad')), recovery.remove(refOf('good'))]);
-    const plan = await recovery.plan(backup, only('bad', 'good'));
-    const webhook = await Webhook.open(recovery.gateway, recovery.name, (name) =>
-      name === 'bad' ? 'canary-words of a webhook' : undefined,
-    );
-    try {
-      // The server takes it up a moment later.
-      const refused = () =>
-        tryTo('bad').then(
-          () => undefined,
-          () => true,
-        );
-      await waitFor(refused, { what: 'the webhook to be asked', timeoutMilliseconds: 30_000 });
-      webhook.asked.length = 0;
-      const outcome = await recovery.restore(plan);
-      expect(outcome).toMatchObject({ written: 1, troubles: 1 });
-      expect(outcome.first[0]).toContain(`admission webhook ${webhook.name} refused it`);
-      // What it says may hold values.
-      expect(outcome.first[0]).not.toContain('canary');
-      // A refusal is an answer: it is not asked again.
-      expect(webhook.asked.sort()).toEqual(['bad', 'good']);
-
-      await webhook.leave();
-      const later = await recovery.plan(backup, only('bad', 'good'));
-      const without = await recovery.restore(later);
-      expect(without).toMatchObject({ written: 0, troubles: 1 });
-      expect(without.first[0]).toContain(`webhook ${webhook.name} could not be asked`);
-    } finally {
-      await webhook.close();
-    }
-    await expect(recovery.restore(await recovery.plan(backup, only('bad')))).resolves.toMatchObject({
-      written: 1,
-      troubles: 0,
-    });
-  });
 });
 
 test('nothing is planned into a namespace that is being deleted', async () => {
@@ -458,14 +342,14 @@ describe('a definition that was lost with its objects', () => {
 });
 
 test('an object that a stopped recovery has left without its owner gets it back with the next one, once', async () => {
-  const parent = await configMap('parent');
+  const parent = await recovery.configMap('parent');
   const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'parent', uid: parent.metadata.uid! };
   const metadata = { name: 'child', ownerReferences: [owner] };
   await recovery.place.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} });
   const backup = await recovery.backUp();
-  await recovery.remove(refOf('child'));
-  await recovery.remove(refOf('parent'));
-  const plan = await recovery.plan(backup, only('parent', 'child'));
+  await recovery.remove(recovery.configMapRef('child'));
+  await recovery.remove(recovery.configMapRef('parent'));
+  const plan = await recovery.plan(backup, onlyConfigMaps('parent', 'child'));
   await recovery.restore({ ...plan, ties: 0 });
   // Both are written at the same time: where the owner happened to be first, the child has it already.
   const child = await recovery.get('ConfigMap', 'child');
@@ -474,135 +358,15 @@ test('an object that a stopped recovery has left without its owner gets it back 
     { fieldManager: 'test' },
   );
 
-  const next = await recovery.plan(backup, only('parent', 'child'));
+  const next = await recovery.plan(backup, onlyConfigMaps('parent', 'child'));
   expect(next).toMatchObject({ groups: [], ties: 1 });
   expect(next.changes).toMatchObject([{ name: 'child', path: '/metadata/ownerReferences' }]);
   expect(next.summary.join('\n')).toContain('owners come back to 1 object that an earlier recovery made');
   await expect(recovery.restore(next)).resolves.toMatchObject({ written: 1, troubles: 0 });
   const { uid } = (await recovery.get('ConfigMap', 'parent')).metadata;
   expect((await recovery.get('ConfigMap', 'child')).metadata.ownerReferences).toEqual([{ ...owner, uid }]);
-  await expect(recovery.plan(backup, only('parent', 'child'))).resolves.toMatchObject({
+  await expect(recovery.plan(backup, onlyConfigMaps('parent', 'child'))).resolves.toMatchObject({
     changes: [],
     ties: 0,
-  });
-});
-
-describe('what is there is compared with the backup', () => {
-  /** The namespace itself is compared, too. */
-  const count = 60;
-  const names = Array.from({ length: count }, (_, index) => `compared-${index}`);
-  let backup: Awaited<ReturnType<RecoveryPlace['backUp']>>;
-
-  beforeAll(async () => {
-    await Promise.all(names.map((name) => configMap(name)));
-    backup = await recovery.backUp();
-  });
-
-  /** Activities that count the objects which they read one by one. */
-  const counting = (): { activities: RecoveryPlace['activities']; reads: () => number } => {
-    let reads = 0;
-    const gateway = new Proxy(recovery.gateway, {
-      get: (target, key) => {
-        const value: unknown = Reflect.get(target, key);
-        if (key === 'get') reads += 1;
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      },
-    });
-    return { activities: recovery.activitiesWith(gateway), reads: () => reads };
-  };
-
-  test('many objects of a kind are listed, not read one by one, in another namespace too', async () => {
-    const into = await recovery.otherNamespace();
-    for (const wish of [{}, { into }]) {
-      const plan = await recovery.plan(backup, { ...only(...names), ...wish });
-      if ('into' in wish) expect((await recovery.restore(plan)).troubles).toBe(0);
-      const { activities, reads } = counting();
-      expect(await act(activities.proveContent, plan)).toMatchObject({
-        verdict: 'pass',
-        evidence: [`${count + 1} objects as in the backup`],
-      });
-      expect(reads()).toBeLessThan(count);
-    }
-  });
-
-  // Found by reading: by its hash alone an object that is about to vanish counted as unchanged.
-  test('what differs, is gone or is being deleted is named, and nothing that goes counts as unchanged', async () => {
-    const plan = await recovery.plan(backup, only(...names));
-    expect(plan.counts).toMatchObject({ unchanged: count + 1 });
-    const kubectl = kubectlIn(recovery.name);
-    await kubectl('patch', 'configmap', 'compared-1', '--patch', '{"data":{"a":"2"}}');
-    await kubectl('delete', 'configmap', 'compared-2');
-    const finalizers = (list: string[]): string => JSON.stringify({ metadata: { finalizers: list } });
-    await kubectl('patch', 'configmap', 'compared-3', '--patch', finalizers(['example.org/held']));
-    const held = await recovery.backUp();
-    await kubectl('delete', 'configmap', 'compared-3', '--wait=false');
-    try {
-      const { verdict, evidence } = await recovery.proveContent(plan);
-      expect(verdict).toBe('fail');
-      expect(evidence[0]).toBe(`3 of ${count + 1} objects differ`);
-      const told = evidence.join('\n');
-      expect(told).toMatch(/compared-1: data\/a differ/);
-      expect(told).toMatch(/compared-2: it is not there/);
-      expect(told).toMatch(/compared-3: it is being deleted/);
-      const again = await recovery.plan(held, only('compared-3'));
-      expect(await recovery.verdictOf(again, 'ConfigMap', 'compared-3')).toMatchObject({
-        verdict: 'blocked',
-        because: expect.stringContaining('it is being deleted'),
-      });
-    } finally {
-      await kubectl('patch', 'configmap', 'compared-3', '--patch', finalizers([]));
-    }
-  });
-
-  // Found by reading: the hash of a list leaves every status out, also where it is data.
-  test('a status that is a field like others is compared, too', async () => {
-    const group = `${unique('g')}.example.org`;
-    const ref = {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      namespace: '',
-      name: `gauges.${group}`,
-    };
-    const schema = {
-      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    };
-    await recovery.gateway.create(
-      {
-        apiVersion: ref.apiVersion,
-        kind: ref.kind,
-        metadata: { name: ref.name },
-        spec: {
-          group,
-          scope: 'Namespaced',
-          names: { plural: 'gauges', singular: 'gauge', kind: 'Gauge' },
-          versions: [{ name: 'v1', served: true, storage: true, schema }],
-        },
-      },
-      { fieldManager: 'test' },
-    );
-    const gauge = (name: string) =>
-      recovery.place.create({
-        apiVersion: `${group}/v1`,
-        kind: 'Gauge',
-        metadata: { name },
-        status: { level: 1 },
-      });
-    try {
-      await waitFor(() => gauge('gauge-0').catch(() => undefined), {
-        what: 'the definition to be served',
-        timeoutMilliseconds: 30_000,
-      });
-      for (let index = 1; index < count; index++) await gauge(`gauge-${index}`);
-      const taken = await recovery.backUp();
-      const plan = await recovery.plan(taken, { only: { kinds: ['Gauge'] } });
-      expect(await recovery.proveContent(plan)).toMatchObject({ verdict: 'pass' });
-      const level = JSON.stringify({ status: { level: 2 } });
-      await kubectlIn(recovery.name)('patch', `gauges.${group}`, 'gauge-7', '--type=merge', '--patch', level);
-      const { verdict, evidence } = await recovery.proveContent(plan);
-      expect(verdict).toBe('fail');
-      expect(evidence.join('\n')).toMatch(/gauge-7: status\/level differ/);
-    } finally {
-      await recovery.remove(ref).catch(() => undefined);
-    }
   });
 });

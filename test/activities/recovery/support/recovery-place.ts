@@ -39,6 +39,11 @@ import { act, anEnvironment } from '../../support/run-activity.ts';
 
 const never = new AbortController().signal;
 
+/** A selection of these alone. */
+export function onlyConfigMaps(...names: string[]): { only: { kinds: string[]; names: string[] } } {
+  return { only: { kinds: ['ConfigMap'], names } };
+}
+
 /** A key that signs, and one below it that is encrypted to. */
 async function aKey(name: string): Promise<{ privateKey: string; publicKey: string }> {
   const { privateKey, publicKey } = await generateKey({
@@ -123,6 +128,24 @@ export class RecoveryPlace {
     );
     this.#others.push(name);
     return name;
+  }
+
+  async configMap(
+    name: string,
+    data: Record<string, string> = { a: '1' },
+    more: Record<string, unknown> = {},
+  ): ReturnType<Place['create']> {
+    return await this.place.create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name },
+      data,
+      ...more,
+    });
+  }
+
+  configMapRef(name: string): ObjectRef {
+    return this.place.ref(name, 'v1', 'ConfigMap');
   }
 
   openStore(): BackupStore {
