@@ -106,6 +106,13 @@ test('lines are those that were added, in their order, however many pieces they 
   expect(zipped.lines).toBe(20_000);
 });
 
+test('lines that fill pieces exactly, and the buffers of whoever reads them, are read as they were', async () => {
+  const zipped = new LinesGzip();
+  const line = 'x'.repeat(16 * 1024 - 1);
+  for (let index = 0; index < 100; index++) await zipped.add(line);
+  expect(gunzipSync((await zipped.finish()).bytes).toString()).toBe(`${line}\n`.repeat(100));
+});
+
 test('whoever adds is made to wait while too much is to be compressed, and goes on', async () => {
   const tar = new TarGzip();
   let waited = 0;
