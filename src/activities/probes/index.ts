@@ -26,8 +26,8 @@ export function createProbeActivities({ gatewayFor }: ProbeDependencies) {
       bakeSeconds: number;
     }): Promise<Proof> =>
       translate(() =>
-        withHeartbeat((signal) =>
-          proveHealthy(gatewayFor(target), target, { ...written, images }, bakeSeconds, signal),
+        withHeartbeat((signal, say) =>
+          proveHealthy(gatewayFor(target), target, { ...written, images }, bakeSeconds, signal, say),
         ),
       ),
   };

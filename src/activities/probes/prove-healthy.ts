@@ -31,6 +31,7 @@ export async function proveHealthy(
   release: Release,
   bakeSeconds: number,
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<Proof> {
   const { intervalSeconds } = target.profile.proof;
   const startedAt = Date.now();
@@ -38,7 +39,7 @@ export async function proveHealthy(
   let rounds = 0;
   let unknowns = 0;
   for (;;) {
-    const verdict = await proveOnce(gateway, target, release, restarts, signal);
+    const verdict = await proveOnce(gateway, target, release, restarts, signal, say);
     rounds += 1;
     const baked = (Date.now() - startedAt) / 1000;
     if (verdict.verdict === 'unknown' && unknowns++ === 0) continue; // a pod may have been scaled away while it was asked
@@ -48,6 +49,7 @@ export async function proveHealthy(
       const times = `${rounds} round${rounds === 1 ? '' : 's'} in ${Math.round(baked)} s`;
       return { name, verdict: 'pass', evidence: [`${verdict.sentence} (${times})`] };
     }
+    say(`${verdict.sentence}; watched for ${Math.round(baked)} of ${bakeSeconds} s`);
     await delay(Math.min(intervalSeconds, bakeSeconds - baked) * 1000, undefined, { signal });
   }
 }
@@ -58,8 +60,9 @@ async function proveOnce(
   release: Release,
   restarts: Map<string, number>,
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<ProbeVerdict> {
-  const settled = await waitForPods(gateway, target, release, signal);
+  const settled = await waitForPods(gateway, target, release, signal, say);
   if (!Array.isArray(settled)) return settled;
   const restarted = settled.find(
     (pod) => countRestarts(pod) > (restarts.get(pod.metadata.name) ?? countRestarts(pod)),
@@ -88,6 +91,7 @@ async function waitForPods(
   target: Target,
   release: Release,
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<Pod[] | ProbeVerdict> {
   const giveUpAt = Date.now() + (target.profile.rollout.startupAllowanceSeconds + settleSeconds) * 1000;
   for (;;) {
@@ -99,8 +103,9 @@ async function waitForPods(
       return { verdict: 'unknown', sentence: 'the workload is scaled to zero, there is no pod to ask' };
     const ready = pods.filter(isReady);
     if (ready.length >= wanted) return ready;
-    if (Date.now() >= giveUpAt)
-      return { verdict: 'fail', sentence: `${ready.length} of ${wanted} new pods are ready` };
+    const sentence = `${ready.length} of ${wanted} new pods are ready`;
+    if (Date.now() >= giveUpAt) return { verdict: 'fail', sentence };
+    say(sentence);
     await delay(pauseBetweenTriesMilliseconds, undefined, { signal });
   }
 }

@@ -134,7 +134,9 @@ export function createRecoveryActivities(dependencies: RecoveryDependencies) {
     /** Reading only. */
     proveRecoveredHealth: ({ target, namespace }: { target: Target; namespace: string }): Promise<Proof> =>
       translate(() =>
-        withHeartbeat((signal) => proveRecoveredHealth(gatewayFor(target), target, namespace, signal)),
+        withHeartbeat((signal, say) =>
+          proveRecoveredHealth(gatewayFor(target), target, namespace, signal, say),
+        ),
       ),
 
     /** Reading only. `since`: ISO 8601. */

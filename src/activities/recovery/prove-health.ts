@@ -17,6 +17,7 @@ export async function proveRecoveredHealth(
   target: Target,
   namespace: string,
   signal: AbortSignal,
+  say: (sentence: string) => void,
 ): Promise<Proof> {
   const there = { ...target, profile: { ...target.profile, namespace } };
   const proofs: Proof[] = [];
@@ -36,7 +37,11 @@ export async function proveRecoveredHealth(
       ),
     );
     const release = { ...ref, uid, resourceVersion, generation, images };
-    proofs.push(await proveHealthy(gateway, there, release, target.profile.proof.bakeSeconds, signal));
+    const { bakeSeconds } = target.profile.proof;
+    const sayOf = (sentence: string): void => {
+      say(`${workload}: ${sentence}`);
+    };
+    proofs.push(await proveHealthy(gateway, there, release, bakeSeconds, signal, sayOf));
   }
   return combineProofs(name, proofs);
 }

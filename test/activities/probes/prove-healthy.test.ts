@@ -48,22 +48,28 @@ whenReal('the proof by health endpoints', () => {
     await place.close();
   });
 
-  async function prove(name: string, change: Record<string, unknown> = {}, bakeSeconds = 0): Promise<Proof> {
+  async function prove(
+    name: string,
+    change: Record<string, unknown> = {},
+    bakeSeconds = 0,
+    environment = anEnvironment(),
+  ): Promise<Proof> {
     place.writeProfile(name, { health: { ...health, ...change } });
     const target = await targetOf(place, name);
-    return await act(place.activities.proveHealthy, {
-      target,
-      written: await writtenOf(place, name),
-      images: {},
-      bakeSeconds,
-    });
+    const written = await writtenOf(place, name);
+    const asked = { target, written, images: {}, bakeSeconds };
+    return await act(place.activities.proveHealthy, asked, environment);
   }
 
   const port = (): number => (server.address() as AddressInfo).port;
 
   test('every new pod is asked, again and again over the bake time', async () => {
-    const proof = await prove('web', {}, 1);
+    const environment = anEnvironment();
+    const said = new Set<unknown>();
+    environment.on('heartbeat', (details) => said.add(details));
+    const proof = await prove('web', {}, 1, environment);
     expect(proof.verdict).toBe('pass');
+    expect([...said]).toContain('2 pods: /health answered 200 with status: healthy; watched for 0 of 1 s');
     expect(proof.evidence[0]).toMatch(
       /^2 pods: \/health answered 200 with status: healthy \(2 rounds in 1 s\)$/,
     );
