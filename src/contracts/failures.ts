@@ -6,7 +6,7 @@ export const failures = {
   InvalidRequest: { retryable: false, advice: 'Correct the input as the message says and start again.' },
   InvalidProfile: {
     retryable: false,
-    advice: 'Correct the target profile; the message lists every fault with its path.',
+    advice: 'Correct the target profile; the message says what is wrong with it.',
   },
   ProfileChanged: {
     retryable: false,

@@ -16,3 +16,10 @@ export const objectName = z
     /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
     'must be a Kubernetes object name: lower-case letters, digits, dashes, dots',
   );
+
+/** Name of any object, to compare with: roles are called as people like. */
+export const anyName = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(1024, { abort: true })
+  .regex(/^[^/%\p{Cc}]+$/u, 'must be the name of an object: without /, % and control characters');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsLabel, objectName } from './kubernetes-names.ts';
+import { anyName, dnsLabel } from './kubernetes-names.ts';
 import { lockNamespace } from './names.ts';
 import { requestBase } from './request.ts';
 
@@ -40,7 +40,7 @@ export const recoverRequestSchema = z.strictObject({
   only: z
     .strictObject({
       kinds: z.array(kindName).min(1).max(50).optional(),
-      names: z.array(objectName).min(1).max(500).optional(),
+      names: z.array(anyName).min(1).max(500).optional(),
       labels: z.record(z.string().min(1).max(317), z.string().max(63)).optional(),
     })
     .optional()

@@ -4,16 +4,15 @@ import { requestBase } from './request.ts';
 
 const { target, reason, requestedBy } = requestBase;
 
-/** The id of a backup, such as `20261127-221933-0a1b2c3d`. */
-const backupId = z
-  .string()
-  .regex(/^\d{8}-\d{6}-[0-9a-f]{8}$/, 'must be the id of a backup, such as 20261127-030000-0a1b2c3d');
-
 /** Input of `verifyBackup`; `{}` verifies the newest backup of the default target in each location. */
 export const verifyBackupRequestSchema = z.strictObject({
   target,
   backup: z
-    .union([backupId, z.literal('latest')], 'must be the id of a backup, or latest')
+    .string()
+    .regex(
+      /^(\d{8}-\d{6}-[0-9a-f]{8}|latest)$/,
+      'must be the id of a backup, such as 20261127-030000-0a1b2c3d, or latest',
+    )
     .optional()
     .describe('Which one; without it the newest.'),
   location: dnsLabel.optional().describe('Only this location; without it each of the profile.'),

@@ -32,20 +32,15 @@ export async function verifyBackup(input?: VerifyBackupRequest, carried?: unknow
     const { rpoSeconds = 0 } = target.profile.backup ?? {};
     const named = backup !== undefined && backup !== 'latest';
     const verdicts: BackupVerdict[] = [];
-    const proof = await run.step(
-      steps.verify,
-      async () => {
-        for (const { location: place, backupId } of chosen) {
-          if (backupId === undefined) continue;
-          const one = { target, backupId, location: place, run: run.ref };
-          verdicts.push(await secretBulk(`Read back ${backupId} from ${place}`).verifyBackup(one));
-        }
-        const proofs = proofsOfVerification(chosen, verdicts, { rpoSeconds, named });
-        return { ...combineProofs('The backup can be restored', proofs), about: 'backup' as const };
-      },
-      ({ verdict, evidence }) => `${verdict}: ${evidence.join('; ')}`,
-    );
-    run.record(proof);
+    const proof = await run.judge(steps.verify, async () => {
+      for (const { location: place, backupId } of chosen) {
+        if (backupId === undefined) continue;
+        const one = { target, backupId, location: place, run: run.ref };
+        verdicts.push(await secretBulk(`Read back ${backupId} from ${place}`).verifyBackup(one));
+      }
+      const proofs = proofsOfVerification(chosen, verdicts, { rpoSeconds, named });
+      return { ...combineProofs('The backup can be restored', proofs), about: 'backup' as const };
+    });
     const found = proof.evidence.join('; ');
     if (proof.verdict !== 'pass') throw failure('BackupRefused', found);
     return await run.succeeded(`Verified ${found}`, { verdicts });

@@ -174,6 +174,17 @@ export async function* readPart(
     );
 }
 
+/** Whether a file is what the manifest says, without a look at what it holds. @throws BackupRefused, StorageUnavailable */
+export async function checkFile(
+  store: BackupStore,
+  opened: OpenedBackup,
+  file: StoredPart | StoredIndex,
+  keys: OpeningKeys,
+  signal: AbortSignal,
+): Promise<void> {
+  await readPlain(store, opened, file, keys, signal);
+}
+
 /** The logs of a backup, file by file. @throws BackupRefused, StorageUnavailable */
 export async function* readLogFiles(
   store: BackupStore,

@@ -14,6 +14,7 @@ import { failure, isOurs } from '../failures.ts';
 import { bytesOf } from './commit.ts';
 import { storing } from './failures.ts';
 import {
+  checkFile,
   openManifest,
   readIndex,
   readLogFiles,
@@ -31,6 +32,7 @@ class Findings {
   #more = 0;
 
   add(sentence: string): void {
+    if (this.#kept.includes(sentence)) return;
     if (this.#kept.length < mostFindings) this.#kept.push(sentence);
     else this.#more += 1;
   }
@@ -70,19 +72,23 @@ export async function readBack(
   const { manifest } = opened;
   await needKeyFor(manifest, keys);
   const byPart = await orFinding(findings, () => entriesByPart(store, opened, keys, signal, slim));
+  // The first bad index has ended the reading of all.
+  if (byPart === undefined)
+    for (const index of manifest.indexes)
+      await orFinding(findings, () => checkFile(store, opened, index, keys, signal));
   let objects = 0;
-  if (byPart !== undefined) {
-    for (const [index, part] of manifest.parts.entries()) {
-      const entries = byPart.get(part.name) ?? new Map<string, IndexEntry>();
-      await orFinding(findings, async () => {
-        objects += await countOf(readPart(store, opened, part, entries, keys, signal));
-      });
-      say(`${index + 1} of ${manifest.parts.length} parts, ${objects} of ${manifest.objects} objects`);
-    }
-    for (const name of byPart.keys())
-      if (!manifest.parts.some((part) => part.name === name))
-        findings.add(`the index names a part that the manifest does not: ${name}`);
+  for (const [index, part] of manifest.parts.entries()) {
+    const entries = byPart?.get(part.name) ?? new Map<string, IndexEntry>();
+    await orFinding(findings, async () => {
+      // Without the index its parts are looked at all the same: one verification tells everything.
+      if (byPart === undefined) await checkFile(store, opened, part, keys, signal);
+      else objects += await countOf(readPart(store, opened, part, entries, keys, signal));
+    });
+    say(`${index + 1} of ${manifest.parts.length} parts, ${objects} of ${manifest.objects} objects`);
   }
+  for (const name of byPart?.keys() ?? [])
+    if (!manifest.parts.some((part) => part.name === name))
+      findings.add(`the index names a part that the manifest does not: ${name}`);
   for (const log of manifest.logs)
     await orFinding(findings, () => countOf(readLogFiles(store, opened, log, keys, signal)));
   const lacks = manifest.missing.slice(0, mostFindings).map(({ what }) => what);

@@ -265,9 +265,11 @@ async function orTrouble(task: Task, signal: AbortSignal, work: () => Promise<Wr
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof KubernetesError) || error.status === undefined || error.status === 401)
-        throw error;
+      if (!(error instanceof KubernetesError)) throw error;
       const trouble = { trouble: `${nameOf(task.planned.verdict)}: ${error.message}` };
+      // It cannot even be sent, ever.
+      if (error.reason === 'InvalidInput') return trouble;
+      if (error.status === undefined || error.status === 401) throw error;
       if (error.status === 429 || error.status === 503 || error.status === 504) throw error;
       if (error.status < 500 || attempt >= triesAtServerErrors) return trouble;
       await delay(pauseAtServerErrorMilliseconds * attempt, undefined, { signal });

@@ -11,8 +11,10 @@ export interface ApiResource {
 }
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** Dots between parts; colons because RBAC objects have them (`system:node`). */
+/** Dots between parts; colons because some objects have them (`system:node`). */
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9:]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9:]*[a-z0-9])?)*$/;
+/** The API server sets no limit of its own; its storage does, somewhere beyond. */
+const LONGEST_SEGMENT = 1024;
 const API_VERSION =
   /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?v[0-9]+((alpha|beta)[0-9]+)?$/;
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/;
@@ -48,7 +50,7 @@ export function checkNamed(verb: string, { apiVersion, kind, namespace = '', nam
   apiRoot(verb, apiVersion);
   check(verb, 'kind', kind, KIND, 'e.g. "Deployment"');
   if (namespace !== '') checkNamespace(verb, namespace);
-  if (name !== undefined) checkName(verb, name);
+  if (name !== undefined) checkObjectName(verb, apiVersion, name);
   return `${verb} ${kind}${place(namespace, name)}`;
 }
 
@@ -77,7 +79,7 @@ export function objectPath(
   { namespace, name }: { namespace: string; name: string },
 ): string {
   requireNamespace(operation, resource, namespace);
-  checkName(operation, name);
+  checkObjectName(operation, resource.apiVersion, name);
   return `${collectionPath(operation, resource, namespace)}/${encodeURIComponent(name)}`;
 }
 
@@ -91,6 +93,25 @@ export function requireNamespace(operation: string, resource: ApiResource, names
 /** @throws {@link KubernetesError} `InvalidInput` */
 function checkNamespace(operation: string, namespace: string): void {
   check(operation, 'namespace', namespace, LABEL, 'lower-case letters, digits and hyphens');
+}
+
+/**
+ * Roles and their bindings are called as people like, in capitals, with blanks, in any script: the API server only asks
+ * that a name is one segment of a path (`IsValidPathSegmentName`). @throws {@link KubernetesError} `InvalidInput`
+ */
+function checkObjectName(operation: string, apiVersion: string, name: string): void {
+  if (!apiVersion.startsWith('rbac.authorization.k8s.io/')) checkName(operation, name);
+  else if (!isPathSegment(name))
+    throw refused(operation, 'name', name, 'one segment of a path, without / and %');
+}
+
+function isPathSegment(name: string): boolean {
+  return (
+    !['', '.', '..'].includes(name) &&
+    !/[/%]/.test(name) &&
+    name.isWellFormed() &&
+    name.length <= LONGEST_SEGMENT
+  );
 }
 
 /** @throws {@link KubernetesError} `InvalidInput` */
@@ -113,8 +134,10 @@ export function checkRawPath(operation: string, path: string): void {
   );
 }
 
+/** An odd name stands in quotes: it may hold what looks like words of ours, or ends the line. */
 function place(namespace: string, name = ''): string {
-  const parts = [namespace, name].filter((part) => part !== '');
+  const shown = name === '' || OBJECT_NAME.test(name) ? name : JSON.stringify(name.slice(0, 80));
+  const parts = [namespace, shown].filter((part) => part !== '');
   return parts.length === 0 ? '' : ` ${parts.join('/')}`;
 }
 

@@ -443,13 +443,7 @@ export class Run {
 
   /** Checks after the change. Fail throws; unknown pauses and asks, and never passes by itself. */
   async prove(name: string, plan: Plan, check: () => Promise<Proof>): Promise<void> {
-    const proof = await this.step(
-      name,
-      check,
-      (result) => `${result.verdict}: ${result.evidence.join('; ')}`,
-    );
-    if (proof.verdict !== 'pass') this.#progress.markLast(proof.verdict === 'fail' ? 'failed' : 'unknown');
-    this.#proofs.push(proof);
+    const proof = await this.judge(name, check);
     switch (proof.verdict) {
       case 'pass':
         return;
@@ -458,6 +452,18 @@ export class Run {
       case 'unknown':
         await this.#askAboutUnknown(name, plan, proof);
     }
+  }
+
+  /** A step whose result is a verdict: its mark shows it, and the caller decides what follows. */
+  async judge(name: string, check: () => Promise<Proof>): Promise<Proof> {
+    const proof = await this.step(
+      name,
+      check,
+      ({ verdict, evidence }) => `${verdict}: ${evidence.join('; ')}`,
+    );
+    if (proof.verdict !== 'pass') this.#progress.markLast(proof.verdict === 'fail' ? 'failed' : 'unknown');
+    this.#proofs.push(proof);
+    return proof;
   }
 
   /** Adds a proof that does not decide anything any more, such as health after an undo. */

@@ -232,6 +232,29 @@ describe('an object that exists and differs', () => {
   });
 });
 
+// Regression: one role in capitals ended a whole recovery before its first write.
+test('roles come back whatever they are called, and what else there is with them', async () => {
+  const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
+  const roles = ['ROLE', '-rf', 'RÖLE ünïcode 👩', 'a?b#c', 'line\nline'];
+  const refOf = (name: string) => recovery.place.ref(name, 'rbac.authorization.k8s.io/v1', 'Role');
+  for (const name of roles)
+    await recovery.place.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name },
+      rules,
+    });
+  const backup = await recovery.backUp();
+  for (const name of roles) await recovery.remove(refOf(name));
+  const plan = await recovery.plan(backup, { only: { kinds: ['Role'] } });
+  expect(await recovery.restore(plan)).toMatchObject({ written: roles.length, troubles: 0 });
+  for (const name of roles) expect(await recovery.gateway.get(refOf(name))).toMatchObject({ rules });
+  const [odd = ''] = roles;
+  await recovery.remove(refOf(odd));
+  const one = await recovery.plan(backup, { only: { names: [odd] } });
+  expect(await recovery.restore(one)).toMatchObject({ written: 1, troubles: 0 });
+});
+
 test('a name that somebody took since the plan was made stays theirs, and the others are restored', async () => {
   await Promise.all([recovery.configMap('taken'), recovery.configMap('free')]);
   const backup = await recovery.backUp();

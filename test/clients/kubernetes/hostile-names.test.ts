@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { checkNamed } from '../../../src/clients/kubernetes/resource-path.ts';
 import { failureOf } from './support/failure.ts';
 import { CONFIG_MAP, CONFIG_MAPS, startScriptedApi, type ScriptedApi } from './support/scripted-api.ts';
 
@@ -79,6 +80,30 @@ describe('a hostile name is refused before any request', () => {
   test.each([0, -1, 65_536, 1.5, Number.NaN])('as port: %p', async (port) => {
     const error = await failureOf(api.gateway.portForward({ namespace: 'demo', pod: 'a', port }));
     expect(error.reason).toBe('InvalidInput');
+  });
+
+  test.each(['', '.', '..', 'a/b', '../x', 'a%2fb', '%2e%2e', '\ud800', 'a'.repeat(1025)])(
+    'as name of a role, which may be called nearly anything: %j',
+    async (name) => {
+      const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', namespace: 'demo', name };
+      const error = await failureOf(api.gateway.get(role));
+      expect(error).toMatchObject({ reason: 'InvalidInput', retryable: false });
+    },
+  );
+
+  test('odd names of roles are accepted, and quoted where they are shown', async () => {
+    for (const name of ['ROLE', '-rf', 'RÖLE ünïcode 👩', 'a b', 'a?watch=true', 'a#b', 'a\nb']) {
+      const stopped = new AbortController();
+      stopped.abort(new Error('stopped before sending'));
+      const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', namespace: 'demo', name };
+      await expect(api.gateway.get(role, { signal: stopped.signal })).rejects.toThrow(
+        'stopped before sending',
+      );
+      const { apiVersion, kind, namespace } = role;
+      expect(checkNamed('GET', { apiVersion, kind, namespace, name })).toBe(
+        `GET Role demo/${JSON.stringify(name)}`,
+      );
+    }
   });
 
   test('names with dots, hyphens, digits and the colons of RBAC are accepted as input', async () => {

@@ -184,6 +184,16 @@ describe('a part', () => {
   });
 });
 
+// Regression: a missing index hid every other damage, and one verification is to tell everything.
+test('an index that is missing hides nothing: every other file is looked at', async () => {
+  const [part, index] = [manifest.parts[0]!.name, manifest.indexes[0]!.name];
+  expect(await findings({ [index]: undefined, [part]: flipped(stored(part), 100) })).toEqual([
+    `${index} is missing`,
+    expect.stringContaining(`${part} was changed`),
+  ]);
+  expect(await findings({ [index]: undefined })).toEqual([`${index} is missing`]);
+});
+
 describe('what a thief of the signing key could write', () => {
   /** The backup with another first part, whose hash and size the manifest vouches for. */
   async function withPart(plain: Uint8Array, plainBytes: number): Promise<string[]> {
