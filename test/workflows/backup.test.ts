@@ -65,6 +65,18 @@ describe('a backup', () => {
     expect(names.filter((name) => /^verified-\d{8}T\d{6}Z\.asc$/.test(name))).toHaveLength(1);
   });
 
+  test('that has lost a part fails its verification, whose step does not look done', async () => {
+    const { backupId } = (await backups.backUp()).committed;
+    await backups.losePart(backupId);
+    const input = { target: backups.target, backup: backupId };
+    const verification = await backups.world.start(input, undefined, 'verifyBackup');
+    const { report } = await verification.end();
+    await verification.saveHistory('damaged');
+    expect(report).toMatchObject({ outcome: 'failed', proofs: [{ verdict: 'fail' }] });
+    expect(report.steps.at(-1)).toMatchObject({ name: 'Read everything back', state: 'failed' });
+    expect(report.steps.at(-1)?.note).toMatch(/^fail: .*parts\/\S+ is missing/);
+  });
+
   test('leaves neither keys nor values of Secrets in its history', async () => {
     const run = await backups.world.start({ target: backups.target }, undefined, 'backup');
     await run.end();

@@ -97,8 +97,9 @@ async function readProfile(folder: string, name: string): Promise<string> {
 function onlyOne(names: string[]): string {
   const [first, ...others] = names;
   if (first !== undefined && others.length === 0) return first;
+  const add = first === undefined ? '' : `, add "target":"${first}"`;
   throw failure(
     'InvalidRequest',
-    `target is missing and there is no default target; known targets: ${names.join(', ') || 'none'}`,
+    `target is missing and there is no default target${add}; known targets: ${names.join(', ') || 'none'}`,
   );
 }

@@ -77,7 +77,9 @@ test('the default target, or the only one, is meant when a request names none', 
   expect((await resolve(undefined, 'bank')).target.profile.target).toBe('bank');
   const failure = await failureOf(resolve());
   expect(failure.type).toBe('InvalidRequest');
-  expect(failure.message).toBe('target is missing and there is no default target; known targets: bank, shop');
+  expect(failure.message).toBe(
+    'target is missing and there is no default target, add "target":"bank"; known targets: bank, shop',
+  );
 });
 
 test.each([
