@@ -145,6 +145,22 @@ describe('backups of a target', () => {
     expect(err).toContain(sentence);
   });
 
+  test('are not opened by a public key, which is bad usage and is named', async () => {
+    const file = join(backups.world.targetsFolder, 'public.asc');
+    writeFileSync(file, backups.keys.escrow.publicKey);
+    const { code, out, err } = await run('verify', backupId, '--key', file);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(`${file}: it is no private key`);
+  });
+
+  test('of no target where there are several are bad usage', async () => {
+    backups.world.writeProfile('another', {});
+    const { code, out, err } = await runbook(['backups', 'list'], environment);
+    backups.world.removeProfile('another');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('target is missing and there is no default target, add "target":"');
+  });
+
   test('of a target that is not there are bad usage', async () => {
     const { code, out, err } = await runbook(['backups', 'list', '--target', 'nope'], environment);
     expect({ code, out }).toEqual({ code: 2, out: '' });

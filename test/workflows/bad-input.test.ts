@@ -85,6 +85,20 @@ describe('a run with bad input fails at once with a sentence that says what is w
     expect(await run.failedTasks()).toBe(0);
   });
 
+  // Regression: {"dryRun":true} as a second --input was ignored, and the change was made.
+  test('a second input is refused, not ignored', async () => {
+    const handle = await world.client.workflow.start('rollingUpdate', {
+      taskQueue: world.queue,
+      workflowId: unique('second'),
+      args: [{ image: good }, { dryRun: true }],
+    });
+    const { report } = await world.attach(handle.workflowId).end();
+    expect(report.error).toBe(
+      'rollingUpdate: takes one input, and more were given; put everything into one JSON object',
+    );
+    expect(report.headline[0]).toMatch(/^Failed; nothing was changed\./);
+  });
+
   test('a workflow type that does not exist ends at once and names those that do', async () => {
     const handle = await world.client.workflow.start('rollingupdate', {
       taskQueue: world.queue,

@@ -73,10 +73,11 @@ export async function planRecovery(
       'InvalidRequest',
       `only: no object of backup ${request.backup.backupId} fits all that it asks for; runbook backups show ${request.backup.backupId} tells its kinds`,
     );
-  return await finish(target, source, request, judge, signal);
+  return await finish(gateway, target, source, request, judge, signal);
 }
 
 async function finish(
+  gateway: KubernetesGateway,
   target: Target,
   source: Source,
   request: PlanRequest,
@@ -105,6 +106,7 @@ async function finish(
     ...(untied.length === 0
       ? []
       : [`owners come back to ${counted(untied.length, 'object')} that an earlier recovery made`]),
+    ...(await unprovable(gateway, target, options.into, planned, signal)),
     `every object with its reason: ${pageAt}`,
   ];
   return {
@@ -121,6 +123,30 @@ async function finish(
     ties: planned.filter(({ tie }) => tie === true).length,
     counts: countVerdicts(verdicts),
   };
+}
+
+/** Deployments of the profile that nobody will find after this recovery: without them health cannot be proven. */
+async function unprovable(
+  gateway: KubernetesGateway,
+  { profile }: Target,
+  namespace: string,
+  planned: readonly PlannedObject[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const absent: string[] = [];
+  for (const [name, { kind }] of Object.entries(profile.workloads)) {
+    if (kind !== 'Deployment') continue;
+    const comes = planned.some(
+      ({ verdict }) => verdict.kind === kind && verdict.name === name && verdict.write !== undefined,
+    );
+    if (comes) continue;
+    const ref = { apiVersion: 'apps/v1', kind, namespace, name };
+    if ((await getOrNothing(gateway, ref, signal)) === undefined) absent.push(name);
+  }
+  if (absent.length === 0) return [];
+  return [
+    `THE RUN WILL END AS FAILED: Deployment ${absent.join(', ')} is neither there nor restored by this plan, so that the service cannot be proven healthy; what is restored stays`,
+  ];
 }
 
 function groupsOf(planned: readonly PlannedObject[]): RecoveryPlan['groups'] {

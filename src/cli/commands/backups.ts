@@ -7,7 +7,7 @@ import { safeText } from '../safe-text.ts';
 import { lineOf, linesOf } from '../backups/show.ts';
 import { bytesInWords, sayBeside } from '../../domain/backups/describe.ts';
 import { timeOf } from '../../domain/backups/names.ts';
-import { needsPassphrase } from '../../encryption/keys.ts';
+import { KeyUnusable, needsPassphrase } from '../../encryption/keys.ts';
 import { askSecret } from '../ask-secret.ts';
 import { preferLocalStack } from '../environment.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
@@ -80,7 +80,7 @@ async function show(opened: OpenedLocations, id: string, { json = false }: Commo
 
 async function verify(opened: OpenedLocations, id: string, options: VerifyOptions): Promise<void> {
   const armored = readFile(options.key);
-  const passphrase = await passphraseFor(armored, options.passphraseFile);
+  const passphrase = await passphraseFor(options.key, armored, options.passphraseFile);
   const privateKey = { armored, ...(passphrase === undefined ? {} : { passphrase }) };
   const keys = { privateKeys: [privateKey], signers: opened.signers };
   const { signal } = new AbortController();
@@ -117,8 +117,15 @@ function idOf(text: string): string {
   throw new UsageError('the id of a backup looks like 20261127-030000-0a1b2c3d; see: runbook backups list');
 }
 
-async function passphraseFor(armored: string, file: string | undefined): Promise<string | undefined> {
-  if (!(await needsPassphrase(armored))) return undefined;
+async function passphraseFor(
+  path: string,
+  armored: string,
+  file: string | undefined,
+): Promise<string | undefined> {
+  const locked = await needsPassphrase(armored).catch((error: unknown) => {
+    throw error instanceof KeyUnusable ? new UsageError(`${path}: ${error.message}`) : error;
+  });
+  if (!locked) return undefined;
   return file === undefined
     ? await askSecret('passphrase of the key: ')
     : readFile(file).replace(/\r?\n$/, '');

@@ -168,6 +168,11 @@ export class Run {
     this.#progress.show();
   }
 
+  /** Whether somebody gave more than one input: what the others say would be ignored. */
+  get hasSecondInput(): boolean {
+    return this.#carried === undefined && (this.#options.carried ?? undefined) !== undefined;
+  }
+
   /** When the run began, ISO 8601; the same after it continued as a new one. */
   get startedAt(): string {
     return this.#startedAt;

@@ -66,6 +66,11 @@ async function readInput<T extends CommonRequest>(
   run: Run,
   { schema, input, example }: Asked<T>,
 ): Promise<Checked<T>> {
+  if (run.hasSecondInput)
+    throw failure(
+      'InvalidRequest',
+      `${run.ref.procedure}: takes one input, and more were given; put everything into one JSON object`,
+    );
   const checked = readRequest(run.ref.procedure, schema, input, example);
   if (!checked.ok) throw failure('InvalidRequest', checked.message);
   const { request } = checked;

@@ -232,6 +232,35 @@ describe('an object that exists and differs', () => {
   });
 });
 
+// Regression: only what was asked for came back, and the run said at its end, and not before, that the service was not healthy.
+test('a plan says before anybody approves it that a workload of the profile will be missing after it', async () => {
+  await recovery.configMap('alone');
+  const before = await recovery.backUp();
+  const warned = (await recovery.plan(before, onlyConfigMaps('alone'))).summary.join('\n');
+  expect(warned).toContain(`Deployment ${recovery.name} is neither there nor restored by this plan`);
+
+  const matchLabels = { app: 'alone' };
+  await recovery.place.create({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: recovery.name },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels },
+      template: {
+        metadata: { labels: matchLabels },
+        spec: { containers: [{ name: 'main', image: 'registry.example/web:1' }] },
+      },
+    },
+  });
+  const there = await recovery.plan(before, onlyConfigMaps('alone'));
+  const backup = await recovery.backUp();
+  await recovery.remove(recovery.place.ref(recovery.name, 'apps/v1', 'Deployment'));
+  const restored = await recovery.plan(backup);
+  for (const { summary } of [there, restored])
+    expect(summary.join('\n')).not.toContain('is neither there nor restored');
+});
+
 // Regression: one role in capitals ended a whole recovery before its first write.
 test('roles come back whatever they are called, and what else there is with them', async () => {
   const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
