@@ -323,8 +323,8 @@ describe('a child workflow', () => {
     await finish(parent);
   });
 
-  test('cannot be claimed to be one: a run that nobody started waits like any other', async () => {
-    const sleeper = await Sleeper.create(world, { profile: { lock: { waitSeconds: 1 } } });
+  test('cannot be claimed to be one: what is given beside the input is refused', async () => {
+    const sleeper = await Sleeper.create(world);
     const holder = await aHolder(sleeper);
     const held = await holderOf(sleeper);
     const claim = { workflowId: held?.workflowId, runId: held?.firstRunId };
@@ -336,10 +336,10 @@ describe('a child workflow', () => {
         { parent: claim, root: claim, inheritedFrom: held },
       ],
     });
-    const run = world.attach(handle.workflowId);
-    await run.approve();
-    const { report } = await run.end();
-    expect(report.error).toMatch(/holds the target/);
+    const { report } = await world.attach(handle.workflowId).end();
+    expect(report).toMatchObject({ outcome: 'failed' });
+    expect(report.error).toMatch(/^rollingUpdate: takes one input/);
+    expect(await holderOf(sleeper)).toEqual(held);
     await finish(holder);
   });
 });
