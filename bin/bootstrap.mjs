@@ -47,9 +47,9 @@ export function nodeBinary() {
 }
 
 /**
- * How a worker's process is started, so that it stays small: with half of the usual room for V8's young objects; and glibc gives large
- * pieces of freed memory back at once, and has two pools of the rest instead of one for each thread. It takes 100 MiB and more off its
- * peak and costs no time that could be measured (docs/benchmarks.md). The Dockerfile has the same.
+ * How a worker's process is started, so that it stays small: with little room for V8's young objects, which costs a backup some tenth of
+ * a second (docs/decisions/0020); and glibc gives large pieces of freed memory back at once, and has two pools of the rest instead of one
+ * for each thread. It takes 100 MiB and more off its peak (docs/benchmarks.md). The Dockerfile has the same.
  */
 export const workerProcess = {
   flags: ['--max-semi-space-size=8'],

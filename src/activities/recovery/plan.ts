@@ -2,6 +2,7 @@ import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
 import type { IndexEntry } from '../../contracts/backup-manifest.ts';
 import type { PlannedObject, PlanRequest, RecoveryPlan } from '../../contracts/recovery.ts';
 import type { Target } from '../../contracts/target.ts';
+import { kindKey } from '../../domain/recovery/kinds.ts';
 import { restoreOrder } from '../../domain/recovery/order.ts';
 import { changesOf, tieChanges } from '../../domain/recovery/plan-changes.ts';
 import {
@@ -137,7 +138,8 @@ async function unprovable(
   for (const [name, { kind }] of Object.entries(profile.workloads)) {
     if (kind !== 'Deployment') continue;
     const comes = planned.some(
-      ({ verdict }) => verdict.kind === kind && verdict.name === name && verdict.write !== undefined,
+      ({ verdict }) =>
+        kindKey(verdict) === 'Deployment.apps' && verdict.name === name && verdict.write !== undefined,
     );
     if (comes) continue;
     const ref = { apiVersion: 'apps/v1', kind, namespace, name };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubernetesError } from '../../clients/kubernetes/errors.ts';
 import type { KubernetesGateway } from '../../clients/kubernetes/gateway.ts';
+import { checkNamed } from '../../clients/kubernetes/resource-path.ts';
 import type { IndexEntry } from '../../contracts/backup-manifest.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { KubernetesObject } from '../../contracts/kubernetes.ts';
@@ -267,12 +268,21 @@ async function orTrouble(task: Task, signal: AbortSignal, work: () => Promise<Wr
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       const trouble = { trouble: `${nameOf(task.planned.verdict)}: ${error.message}` };
-      // It cannot even be sent, ever.
-      if (error.reason === 'InvalidInput') return trouble;
+      if (!canBeNamed(task)) return trouble;
       if (error.status === undefined || error.status === 401) throw error;
       if (error.status === 429 || error.status === 503 || error.status === 504) throw error;
       if (error.status < 500 || attempt >= triesAtServerErrors) return trouble;
       await delay(pauseAtServerErrorMilliseconds * attempt, undefined, { signal });
     }
+  }
+}
+
+/** Of what cannot be named no request is ever sent; any other input that is refused, such as a kubeconfig, concerns every object. */
+function canBeNamed({ planned }: Task): boolean {
+  try {
+    checkNamed('POST', planned.verdict);
+    return true;
+  } catch {
+    return false;
   }
 }

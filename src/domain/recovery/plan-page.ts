@@ -1,7 +1,7 @@
 import type { ObjectVerdict, Verdict } from '../../contracts/recovery.ts';
 import { escapeMarkdown } from '../markdown.ts';
 import { canonicalJson } from '../plan/canonical-json.ts';
-import { counted, excerpt } from '../text.ts';
+import { counted, excerpt, oneLine } from '../text.ts';
 import { kindKey } from './kinds.ts';
 import { positionOf } from './order.ts';
 
@@ -116,10 +116,10 @@ function* objectLines(one: ObjectVerdict): Generator<string> {
     yield `  - ${escapeMarkdown(hidden === true ? `${path}: differs (not shown)` : `${path}: ${show(before)} → ${show(after)}`)}`;
 }
 
-/** `ConfigMap shop/web`. */
+/** `ConfigMap shop/web`; on one line, although a role may have a name of several. */
 export function nameOf(object: Pick<ObjectVerdict, 'apiVersion' | 'kind' | 'namespace' | 'name'>): string {
   const { namespace, name } = object;
-  return `${kindKey(object)} ${namespace === undefined ? name : `${namespace}/${name}`}`;
+  return oneLine(`${kindKey(object)} ${namespace === undefined ? name : `${namespace}/${name}`}`);
 }
 
 function bunchesOf(verdicts: readonly ObjectVerdict[]): Bunch[] {
@@ -158,7 +158,7 @@ function sayBunch({ verdict, kind, because, replaced, count, names }: Bunch): st
   const more = count > names.length ? ` and ${count - names.length} more` : '';
   const what = replaced ? 'DELETED AND MADE ANEW' : titles[verdict];
   const reason = because === '' ? '' : `: ${excerpt(because, 300)}`;
-  return `${what}: ${count} ${kind} (${names.join(', ')}${more})${reason}`;
+  return `${what}: ${count} ${kind} (${oneLine(names.join(', '))}${more})${reason}`;
 }
 
 function byPlace(left: ObjectVerdict, right: ObjectVerdict): number {

@@ -3,6 +3,7 @@ import type { ObjectVerdict } from '../../../src/contracts/recovery.ts';
 import {
   canonicalLine,
   canonicalPlanText,
+  nameOf,
   planPage,
   summariseRecovery,
 } from '../../../src/domain/recovery/plan-page.ts';
@@ -59,6 +60,14 @@ describe('the summary of a plan', () => {
       'unchanged: 1 ConfigMap (web)',
       'a note',
     ]);
+  });
+
+  test('keeps a line for each, whatever the roles are called', () => {
+    for (const name of hostileTexts) {
+      const verdicts = [one({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', name })];
+      for (const line of summariseRecovery(facts, verdicts, [])) expect(line).not.toMatch(/[\n\r\u2028]/);
+      expect(nameOf(verdicts[0]!)).not.toMatch(/[\n\r\u2028]/);
+    }
   });
 
   test('says into which other namespace', () => {
